@@ -1,0 +1,1 @@
+"""Reading a CRM export, wherever it is and whatever wrote it, into a CrmSnapshot."""

@@ -1,0 +1,1 @@
+"""Talking to 3CX: reading the contacts, and the one conditional DELETE."""

@@ -1,0 +1,1 @@
+"""One Report model, many renderers."""

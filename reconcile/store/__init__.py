@@ -1,0 +1,1 @@
+"""The state: what was seen, planned and done, in SQLite through SQLAlchemy."""
