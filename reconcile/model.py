@@ -519,6 +519,8 @@ class Decision:
     absent_exports: int = 0
     due: datetime | None = None
     """For `waiting`: the earliest moment at which the hours of grace are over."""
+    vetoed: str = ""
+    """The number or address for which the veto keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

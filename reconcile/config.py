@@ -1,0 +1,312 @@
+"""config.toml → a typed, validated Config; every problem at once, each with its TOML path.
+
+Unknown keys, wrong types and impossible values are errors. Nothing is coerced: "20" is no number.
+Secrets are named here, never written here: they come from the environment or from a file.
+"""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from reconcile.core.guards import Limits
+from reconcile.core.plan import Protection, Rules
+from reconcile.errors import ConfigError, Problem
+from reconcile.model import DeleteGuard, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+CONTACT_TYPES: Final = ("3CX", "CRM", "Google", "M365")
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=0)]
+Days = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    """What all sections have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Crm(_Section):
+    """`[crm]`: where the export is and how it is read."""
+
+    source: str = Field(min_length=1)
+    format: Literal["auto", "csv"] = "auto"
+    region: str
+    max_age_hours: float = Field(default=26, gt=0)
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_path(cls, source: str) -> str:
+        if "://" in source:
+            raise ValueError("only a path or a glob of files can be read")
+        return source
+
+    @field_validator("region")
+    @classmethod
+    def _is_a_region(cls, region: str) -> str:
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError('must be a country code of two capital letters, such as "DE"')
+        return region
+
+
+class Pbx(_Section):
+    """`[pbx]`: the phone system and how it is asked."""
+
+    url: str = Field(min_length=1)
+    client_id: str = Field(min_length=1)
+    client_secret_env: str = ""
+    client_secret_file: str = ""
+    delete_guard: DeleteGuard = Field(default=DeleteGuard.ETAG, strict=False)
+    contact_types: list[str] = Field(default=["3CX"], min_length=1)
+    concurrency: int = Field(default=4, ge=1, le=32)
+    timeout_seconds: float = Field(default=30, gt=0, le=600)
+    ca_file: str = ""
+
+    @field_validator("contact_types")
+    @classmethod
+    def _are_known(cls, types: list[str]) -> list[str]:
+        unknown = [t for t in types if t not in CONTACT_TYPES]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(CONTACT_TYPES)}")
+        return types
+
+
+class Protect(_Section):
+    """`policy.protect`: contacts that are never deleted."""
+
+    ids: list[int] = []
+    tags: list[str] = []
+    numbers: list[str] = []
+    names: list[str] = []
+
+
+class Policy(_Section):
+    """`[policy]`: ownership, grace and limits."""
+
+    owner_tag: str = ""
+    grace_exports: int = Field(default=2, ge=1)
+    grace_hours: float = Field(default=20, ge=0)
+    max_deletes: Count = 20
+    max_delete_percent: Percent = 2.0
+    max_weekly_percent: Percent = 5.0
+    max_shrink_percent: Percent = 2.0
+    min_matched_percent: Percent = 95.0
+    protect: Protect = Protect()
+
+
+class State(_Section):
+    """`[state]`: the database."""
+
+    url: str = "sqlite:///state/reconcile.db"
+    keep_days: Days = 90
+
+    @field_validator("url")
+    @classmethod
+    def _is_sqlite(cls, url: str) -> str:
+        if not url.startswith("sqlite:///"):
+            raise ValueError('must be "sqlite:///" and the path of a file')
+        return url
+
+
+class Report(_Section):
+    """`[report]`: where reports go."""
+
+    directory: str = Field(default="reports", min_length=1)
+    keep_days: Days = 90
+    mask: bool = False
+
+
+class Schedule(_Section):
+    """`[schedule]`: when `reconcile schedule` runs."""
+
+    cron: str = "30 2 * * *"
+    timezone: str = "Europe/Berlin"
+
+    @field_validator("cron")
+    @classmethod
+    def _has_five_fields(cls, cron: str) -> str:
+        if len(cron.split()) != 5:  # noqa: PLR2004 - minute, hour, day, month, weekday
+            raise ValueError("must have five fields: minute hour day month weekday")
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError('must be a time zone such as "Europe/Berlin"') from error
+        return timezone
+
+
+class Notify(_Section):
+    """`[notify]`: who is told."""
+
+    healthcheck_url: str = ""
+    urls: list[str] = Field(default=[], max_length=0)
+
+    @field_validator("healthcheck_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// or http://")
+        return url
+
+
+class _Document(_Section):
+    """The whole file."""
+
+    mode: Mode = Field(strict=False)
+    crm: Crm
+    pbx: Pbx
+    policy: Policy = Policy()
+    state: State = State()
+    report: Report = Report()
+    schedule: Schedule = Schedule()
+    notify: Notify = Notify()
+
+
+class Config(_Document):
+    """A validated configuration, and the folder that its relative paths start from."""
+
+    base: Path
+
+    def rules(self, *, immediate: bool) -> Rules:
+        """What the decision table needs."""
+        return Rules(
+            contact_types=frozenset(self.pbx.contact_types),
+            protection=Protection.of(
+                ids=self.policy.protect.ids,
+                tags=self.policy.protect.tags,
+                numbers=self.policy.protect.numbers,
+                names=self.policy.protect.names,
+                region=self.crm.region,
+            ),
+            owner_tag=self.policy.owner_tag,
+            grace_exports=self.policy.grace_exports,
+            grace_hours=self.policy.grace_hours,
+            region=self.crm.region,
+            immediate=immediate,
+        )
+
+    def limits(self) -> Limits:
+        """What the guards need."""
+        policy = self.policy
+        return Limits(
+            max_deletes=policy.max_deletes,
+            max_delete_percent=policy.max_delete_percent,
+            max_weekly_percent=policy.max_weekly_percent,
+            max_shrink_percent=policy.max_shrink_percent,
+            min_matched_percent=policy.min_matched_percent,
+        )
+
+    def client_secret(self, environ: Mapping[str, str]) -> str:
+        """The client secret, from where the configuration names.
+
+        Raises ConfigError if neither place, or both, are named, or if the place is empty.
+        """
+        env, file = self.pbx.client_secret_env, self.pbx.client_secret_file
+        if bool(env) == bool(file):
+            raise _secret_error("name one of pbx.client_secret_env and pbx.client_secret_file")
+        secret = environ.get(env, "") if env else _secret_of(self.path(file))
+        if not secret.strip():
+            place = f"the environment variable {env}" if env else f"the file {file}"
+            raise _secret_error(f"{place} is missing or empty")
+        return secret.strip()
+
+    def path(self, name: str) -> Path:
+        """A path of the configuration, relative to the configuration's own folder."""
+        return self.base / Path(name).expanduser()
+
+
+def _secret_of(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    if stat.S_IMODE(mode) & 0o077:
+        raise _secret_error(f"{path.name} can be read by others; chmod 600 {path.name}")
+    return text
+
+
+def _secret_error(what: str) -> ConfigError:
+    return ConfigError(
+        "The client secret of the 3CX API is not available.",
+        problems=[Problem(code="config", message=what)],
+        hint="reconcile doctor",
+    )
+
+
+def load(path: Path) -> Config:
+    """Read and validate config.toml; raises ConfigError with every problem in it."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration at {path}.", hint="reconcile init") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}.", hint="reconcile init") from error
+    except tomllib.TOMLDecodeError as error:
+        problem = Problem(code="config", message=str(error), file=path.name)
+        raise ConfigError(
+            f"{path} is not valid TOML.", problems=[problem], hint=f"edit {path}"
+        ) from error
+    return validate(document, path)
+
+
+def validate(document: dict[str, Any], path: Path) -> Config:
+    """Validate a document that was read from `path`."""
+    try:
+        checked = _Document.model_validate(document)
+    except ValidationError as error:
+        problems = [
+            Problem(code="config", file=path.name, column=_dotted(e["loc"]), message=_words(e))
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+        raise ConfigError(
+            f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
+            problems=problems,
+            hint=f"edit {path}, then: reconcile doctor",
+        ) from None
+    return Config(base=path.resolve().parent, **dict(checked))
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+_TYPES: Final = {
+    "missing": "is required and has no default",
+    "extra_forbidden": "is not a key of the configuration",
+    "string_type": "must be a text in quotes",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list in brackets",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "string_too_short": "must not be empty",
+}
+
+
+def _words(error: ErrorDetails) -> str:
+    """One problem in words; the value itself is never repeated, it may be a secret."""
+    if error["loc"] == ("notify", "urls"):
+        return "must be empty: messages are not part of this version, health-check pings are"
+    if known := _TYPES.get(error["type"]):
+        return known
+    return error["msg"].removeprefix("Value error, ").removeprefix("Input ")

@@ -1,0 +1,446 @@
+"""Is this plan plausible? Every guard is evaluated, in dry runs too, and every finding reported.
+
+A guard compares one observed value with one limit. A missing limit can't be written: `Limits` has
+no defaults, and none of its values means "unlimited". Percentages always come with an absolute
+number beside them, so that a small company isn't stopped by its first leaver.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconcile.model import (
+    AcceptedExport,
+    ClaimOrigin,
+    Decision,
+    DeleteGuard,
+    EtagKind,
+    Exit,
+    ExportSource,
+    Finding,
+    IfMatch,
+    LedgerView,
+    Level,
+    Matching,
+    PbxSnapshot,
+    Probe,
+    Strength,
+    Subject,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_FEW: Final = 2
+"""So many deletes, losses or records are never held against a percentage."""
+_SHRINK_FLOOR: Final = 10
+_WEEK_FLOOR: Final = 10
+_GROUP_SIZE: Final = 5
+_GROUP_PERCENT: Final = 30.0
+_FILL_POINTS: Final = 5.0
+_KEY_COLUMNS: Final = ("id", "first_name", "last_name", "full_name", "company", "phone", "email")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits of `[policy]`; percentages from 0 to 100."""
+
+    max_deletes: int
+    max_delete_percent: float
+    max_weekly_percent: float
+    max_shrink_percent: float
+    min_matched_percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the guards look at."""
+
+    source: ExportSource
+    pbx: PbxSnapshot
+    matching: Matching
+    decisions: tuple[Decision, ...]
+    ledger: LedgerView
+    limits: Limits
+    rules: str
+    delete_guard: DeleteGuard
+    probe: Probe | None
+    digest: str
+    immediate: bool = False
+    history: bool = False
+
+    @property
+    def deletes(self) -> tuple[Decision, ...]:
+        """What the plan would delete."""
+        return tuple(d for d in self.decisions if d.verdict is Verdict.DELETE)
+
+    @property
+    def living(self) -> int:
+        """Records of the export that are not flagged as gone."""
+        return self.source.records - self.source.gone
+
+    @property
+    def claimed(self) -> int:
+        """Listed contacts with a claim, the base of all percentages of deletes."""
+        owned = {d.contact.id for d in self.deletes}
+        return sum(1 for i in self.pbx.ids if i in self.ledger.claims or i in owned)
+
+
+def evaluate(facts: Facts) -> tuple[Finding, ...]:
+    """Every finding, the gravest first."""
+    guards = (
+        _empty_listing,
+        _unresolved_intents,
+        _older_export,
+        _repeated_export,
+        _history_export,
+        _shrunk_export,
+        _moved_fill,
+        _changed_rules,
+        _matched_share,
+        _too_many_deletes,
+        _too_large_share,
+        _too_many_in_a_week,
+        _lost_groups,
+        _vetoes,
+        _without_grace,
+        _delete_guard,
+    )
+    order = (Level.BLOCK, Level.APPROVE, Level.INFO)
+    found = [finding for guard in guards for finding in guard(facts)]
+    return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
+
+
+def accepts(findings: tuple[Finding, ...], *, approved: bool) -> bool:
+    """Whether the export counts as evidence: makes claims and absences, and is compared with.
+
+    A block never lets it; a doubt about the export itself only with a person's approval. Deletes
+    that are too many are no doubt about the export.
+    """
+    doubts = [f for f in findings if f.subject is not Subject.DELETES]
+    blocked = any(f.level is Level.BLOCK for f in doubts)
+    asks = any(f.level is Level.APPROVE for f in doubts)
+    return not blocked and (approved or not asks)
+
+
+# ---------------------------------------------------------------------------- the reads
+
+
+def _empty_listing(facts: Facts) -> Iterator[Finding]:
+    if not len(facts.pbx):
+        yield Finding(
+            code="pbx_empty",
+            level=Level.BLOCK,
+            subject=Subject.PBX,
+            observed="0 contacts",
+            limit="at least 1",
+            message="3CX answered with an empty list of contacts. That is what missing rights or"
+            " trouble with its database look like, so it is not believed.",
+            hint="reconcile doctor",
+            exit_code=Exit.PBX,
+        )
+
+
+def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
+    if facts.ledger.unresolved:
+        ids = ", ".join(str(action.contact_id) for action in facts.ledger.unresolved)
+        yield Finding(
+            code="unresolved_intents",
+            level=Level.BLOCK,
+            subject=Subject.STATE,
+            observed=str(len(facts.ledger.unresolved)),
+            limit="0",
+            message=f"An earlier run died while it deleted contact {ids}, and 3CX could not be"
+            " asked what became of it.",
+            hint="reconcile doctor, then the same command again",
+            exit_code=Exit.STATE,
+        )
+
+
+def _older_export(facts: Facts) -> Iterator[Finding]:
+    newest, last = facts.ledger.newest_generated_at, facts.ledger.last_accepted
+    repeated = last is not None and last.sha256 == facts.source.sha256
+    if newest is not None and facts.source.generated_at < newest and not repeated:
+        yield Finding(
+            code="export_older",
+            level=Level.BLOCK,
+            subject=Subject.EXPORT,
+            observed=_time(facts.source.generated_at),
+            limit=f"not before {_time(newest)}",
+            message=f"{facts.source.name} is older than the last accepted export. Whoever came"
+            " into the CRM since then would look absent.",
+            hint="put the newest export in place, then: reconcile plan",
+            exit_code=Exit.EXPORT,
+        )
+
+
+def _repeated_export(facts: Facts) -> Iterator[Finding]:
+    last = facts.ledger.last_accepted
+    if last is not None and last.sha256 == facts.source.sha256:
+        yield Finding(
+            code="export_repeated",
+            level=Level.INFO,
+            subject=Subject.EXPORT,
+            observed=f"the same file as in run {last.run_id}",
+            limit="",
+            message="The export is the one that was accepted before: no new evidence, so nobody"
+            " became absent for longer.",
+            hint="",
+        )
+
+
+def _history_export(facts: Facts) -> Iterator[Finding]:
+    if facts.history:
+        yield Finding(
+            code="export_history",
+            level=Level.INFO,
+            subject=Subject.EXPORT,
+            observed=_time(facts.source.generated_at),
+            limit="",
+            message="The export was named by hand and is old: it makes claims for the contacts"
+            " that match it, and nobody is absent because of it.",
+            hint="reconcile plan",
+        )
+
+
+def _shrunk_export(facts: Facts) -> Iterator[Finding]:
+    last = _baseline(facts)
+    if last is None:
+        return
+    lost = last.records - facts.living
+    percent = _percent(lost, last.records)
+    if lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent:
+        yield _approve(
+            facts,
+            code="export_shrank",
+            subject=Subject.EXPORT,
+            observed=f"{lost} fewer records ({percent:.1f} %): {facts.living}, were {last.records}",
+            limit=f"{facts.limits.max_shrink_percent:g} % and {_SHRINK_FLOOR} records",
+            message="The export has many fewer records than the last accepted one: a filter, a"
+            " right or an error of the export may have left people out.",
+        )
+
+
+def _moved_fill(facts: Facts) -> Iterator[Finding]:
+    last = _baseline(facts)
+    if last is None:
+        return
+    now = facts.matching.fill
+    moved = []
+    for column in _KEY_COLUMNS:
+        points = (now.get(column, 0.0) - last.fill.get(column, 0.0)) * 100
+        if abs(points) > _FILL_POINTS and abs(points) / 100 * facts.living > _FEW:
+            was, became = last.fill.get(column, 0.0), now.get(column, 0.0)
+            moved.append(f"{column} {was:.0%} → {became:.0%}")
+    if moved:
+        yield _approve(
+            facts,
+            code="fill_moved",
+            subject=Subject.EXPORT,
+            observed=", ".join(moved),
+            limit=f"{_FILL_POINTS:g} points",
+            message="Columns that contacts are matched by are filled differently than in the last"
+            " accepted export: a column may have been renamed, swapped or emptied.",
+        )
+
+
+def _changed_rules(facts: Facts) -> Iterator[Finding]:
+    last = _baseline(facts)
+    if last is not None and last.rules != facts.rules:
+        yield _approve(
+            facts,
+            code="rules_changed",
+            subject=Subject.EXPORT,
+            observed=facts.rules[:12],
+            limit=last.rules[:12],
+            message="What decides a match has changed since the last accepted run: the columns and"
+            " how they are read, the region, the managed types, or the program's matcher.",
+        )
+
+
+def _matched_share(facts: Facts) -> Iterator[Finding]:
+    """Of the contacts that matched when last accepted, how many still do."""
+    ours = {
+        i
+        for i, claim in facts.ledger.claims.items()
+        if claim.origin is ClaimOrigin.MATCH and claim.first_absent is None
+    }
+    evidence = [e for e in facts.matching.evidence if e.contact_id in ours]
+    lost = sum(1 for e in evidence if e.strength is not Strength.STRONG)
+    if facts.history or not evidence:
+        return
+    share = 100 - _percent(lost, len(evidence))
+    if lost > _FEW and share < facts.limits.min_matched_percent:
+        yield _approve(
+            facts,
+            code="matched_share",
+            subject=Subject.EXPORT,
+            observed=f"{share:.1f} % ({len(evidence) - lost} of {len(evidence)})",
+            limit=f"{facts.limits.min_matched_percent:g} %",
+            message="Many contacts that matched the last accepted export match nothing in this"
+            " one: it may be another company's, or its columns may be read wrongly.",
+        )
+
+
+# ---------------------------------------------------------------------------- the deletes
+
+
+def _too_many_deletes(facts: Facts) -> Iterator[Finding]:
+    count = len(facts.deletes)
+    if count > facts.limits.max_deletes:
+        yield _approve(
+            facts,
+            code="too_many_deletes",
+            observed=f"{count} deletes",
+            limit=str(facts.limits.max_deletes),
+            message="The plan deletes more contacts than policy.max_deletes allows at once.",
+        )
+
+
+def _too_large_share(facts: Facts) -> Iterator[Finding]:
+    count = len(facts.deletes)
+    percent = _percent(count, facts.claimed)
+    if count > _FEW and percent > facts.limits.max_delete_percent:
+        yield _approve(
+            facts,
+            code="too_large_share",
+            observed=f"{count} of {facts.claimed} claimed contacts ({percent:.1f} %)",
+            limit=f"{facts.limits.max_delete_percent:g} % and {_FEW}",
+            message="The plan deletes a larger part of the claimed contacts than"
+            " policy.max_delete_percent allows at once.",
+        )
+
+
+def _too_many_in_a_week(facts: Facts) -> Iterator[Finding]:
+    before = facts.ledger.deleted_last_week
+    count = before + len(facts.deletes)
+    base = facts.claimed + before
+    percent = _percent(count, base)
+    if facts.deletes and count > _WEEK_FLOOR and percent > facts.limits.max_weekly_percent:
+        yield _approve(
+            facts,
+            code="too_many_in_a_week",
+            observed=f"{count} of {base} in seven days ({percent:.1f} %), {before} of them done",
+            limit=f"{facts.limits.max_weekly_percent:g} % and {_WEEK_FLOOR}",
+            message="With this plan, more would be deleted in seven days than"
+            " policy.max_weekly_percent allows: a slow loss is a loss too.",
+        )
+
+
+def _lost_groups(facts: Facts) -> Iterator[Finding]:
+    """A company or a department of at least five that loses more than 30 %."""
+    for field, name in (("CompanyName", "company"), ("Department", "department")):
+        sizes = Counter(facts.pbx.column(field))
+        losses = Counter(d.contact.field(field) for d in facts.deletes)
+        for group, lost in sorted(losses.items()):
+            percent = _percent(lost, sizes[group])
+            if group and sizes[group] >= _GROUP_SIZE and percent > _GROUP_PERCENT:
+                yield _approve(
+                    facts,
+                    code="group_lost",
+                    observed=f"{name} {group}: {lost} of {sizes[group]} ({percent:.0f} %)",
+                    limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}",
+                    message=f"One {name} would lose a large part of its contacts at once.",
+                )
+
+
+def _vetoes(facts: Facts) -> Iterator[Finding]:
+    vetoed = [d for d in facts.decisions if d.vetoed]
+    if len(vetoed) > 1:
+        asks = bool(facts.deletes)
+        yield Finding(
+            code="vetoes",
+            level=Level.APPROVE if asks else Level.INFO,
+            subject=Subject.DELETES,
+            observed=str(len(vetoed)),
+            limit="1",
+            message="Contacts that look absent have numbers or addresses that the export still"
+            " holds somewhere: a column may not be read.",
+            hint=f"reconcile columns {facts.source.name}",
+        )
+
+
+def _without_grace(facts: Facts) -> Iterator[Finding]:
+    if facts.immediate and facts.deletes:
+        yield _approve(
+            facts,
+            code="without_grace",
+            observed="--now",
+            limit="",
+            message="The plan was made without grace, so only a person can apply it.",
+        )
+
+
+def _delete_guard(facts: Facts) -> Iterator[Finding]:
+    """Section 6: `etag` deletes only where a stale ETag was proved to be refused."""
+    if facts.delete_guard is DeleteGuard.COMPARE:
+        return
+    ignored = facts.probe is not None and facts.probe.if_match is IfMatch.IGNORED
+    none = facts.pbx.etag_kind is EtagKind.NONE and len(facts.pbx) > 0
+    if ignored or none:
+        yield Finding(
+            code="delete_guard_unavailable",
+            level=Level.BLOCK if facts.deletes else Level.INFO,
+            subject=Subject.DELETES,
+            observed="3CX issues no ETags" if none else "3CX ignores If-Match",
+            limit='delete_guard = "etag"',
+            message="This 3CX can't refuse to delete a contact that was edited meanwhile.",
+            hint='set pbx.delete_guard = "compare" (it narrows the window and can\'t close it)',
+            exit_code=Exit.PBX,
+        )
+    elif facts.probe is None or facts.probe.if_match is not IfMatch.ENFORCED:
+        yield Finding(
+            code="delete_guard_unproven",
+            level=Level.INFO,
+            subject=Subject.DELETES,
+            observed="not tried on this version of 3CX yet",
+            limit='delete_guard = "etag"',
+            message="Before the first delete it will be proved, on a throw-away contact of our"
+            " own, that 3CX refuses a stale ETag; without that proof nothing is deleted.",
+            hint="reconcile doctor --probe",
+        )
+
+
+# ---------------------------------------------------------------------------- words
+
+
+def _approve(
+    facts: Facts,
+    *,
+    code: str,
+    observed: str,
+    limit: str,
+    message: str,
+    subject: Subject = Subject.DELETES,
+) -> Finding:
+    return Finding(
+        code=code,
+        level=Level.APPROVE,
+        subject=subject,
+        observed=observed,
+        limit=limit,
+        message=message,
+        hint=f"read the report; if it is right: reconcile apply {facts.digest[:12]}",
+    )
+
+
+def _baseline(facts: Facts) -> AcceptedExport | None:
+    """What this export is compared with; nothing, if it is only fed for its claims."""
+    return None if facts.history else facts.ledger.last_accepted
+
+
+def _percent(part: int, whole: int) -> float:
+    """Of nothing, everything: an empty base never makes a share look small."""
+    return part / whole * 100 if whole else 100.0 * bool(part)
+
+
+def _time(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M UTC}"
+
+
+def fill_of(matching: Matching) -> Mapping[str, float]:
+    """The fill rates that later exports are compared with."""
+    return {c: rate for c, rate in matching.fill.items() if c in _KEY_COLUMNS}

@@ -1,0 +1,591 @@
+"""The diff, in pandas: CrmSnapshot x PbxSnapshot x claims → evidence per contact.
+
+Both sides become long tables of match keys (position, kind, key) and are joined on them; a cell is
+parsed once per distinct value. Blank keys never enter a table, so they can't join each other.
+Shared keys, carried by two or more people of the CRM, are joined by key *and* a word of the name:
+a switchboard of 5,000 people would otherwise give 25 million pairs.
+
+Proofs are asymmetric: one strong one keeps a contact; its deletion needs absence on all keys, and
+is not decided here but in `core.plan`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import phonenumbers
+
+from reconcile.core import phones
+from reconcile.core.text import (
+    Agreement,
+    addresses,
+    agreement,
+    company_key,
+    is_role,
+    name_key,
+)
+from reconcile.model import (
+    NUMBER_FIELDS,
+    Claim,
+    CrmSnapshot,
+    Drift,
+    Duplicate,
+    Evidence,
+    Matching,
+    MissingRecord,
+    PbxSnapshot,
+    Proof,
+    Strength,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+VERSION: Final = "1"
+"""Raised with every change that can move a key; a plan made under another one needs approval."""
+
+_KINDS: Final = ("claim", "crm_id", "email", "number", "name_company")
+"""From the best proof to the least."""
+_OWN: Final = ("email", "number")
+"""The kinds that a person carries, and may share."""
+
+_SENTENCES: Final = {
+    Agreement.SAME: "the names are the same",
+    Agreement.COMPATIBLE: "the names agree",
+    Agreement.INITIALS: "the initials agree",
+    Agreement.PARTIAL: "the names agree only in part",
+    Agreement.UNKNOWN: "there is no name to compare",
+    Agreement.CONFLICT: "the names differ",
+}
+
+
+def match(
+    crm: CrmSnapshot, pbx: PbxSnapshot, claims: Mapping[int, Claim], *, region: str
+) -> Matching:
+    """Compare everything with everything; see the module's docstring for how.
+
+    `region` (ISO 3166 alpha-2) is for numbers without a country code, beside the record's own.
+    """
+    people = _people(crm.records)
+    contacts = _contacts(pbx)
+    crm_keys = _crm_keys(crm.records, people, region)
+    pbx_keys = _pbx_keys(pbx, contacts, region)
+    reused = _reused_ids(contacts, claims)
+    pairs = _judged(
+        pd.concat(
+            [
+                _claim_pairs(people, contacts, claims, reused),
+                _tag_pairs(people, pbx),
+                _key_pairs(crm_keys, pbx_keys, people, contacts),
+            ],
+            ignore_index=True,
+        ),
+        people,
+        contacts,
+    )
+    chosen = _chosen(pairs)
+    found = _Found(people, contacts, crm_keys, pbx_keys, pairs, chosen)
+    state = _record_states(found)
+    return Matching(
+        evidence=_evidence(found, reused),
+        counts_crm={"read": len(people), **{s: int((state == s).sum()) for s in _STATES}},
+        missing=_missing(people, state),
+        duplicates=_duplicates(found),
+        drift=_drift(found),
+        fill=_fill(crm.records),
+    )
+
+
+_STATES: Final = ("matched", "missing", "gone", "without_number")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the join gave; tables are indexed by position (`at` of a contact, `row` of a record)."""
+
+    people: pd.DataFrame
+    contacts: pd.DataFrame
+    crm_keys: pd.DataFrame
+    pbx_keys: pd.DataFrame
+    pairs: pd.DataFrame
+    chosen: pd.DataFrame
+
+
+# ---------------------------------------------------------------------------- the two sides
+
+
+def _once(values: pd.Series[str], parse: Callable[[str], str]) -> pd.Series[str]:
+    """Map a text column, calling `parse` once per distinct value."""
+    known = {value: parse(value) for value in values.unique()}
+    return values.map(known).astype("str")
+
+
+def _people(records: pd.DataFrame) -> pd.DataFrame:
+    """One row per record: id, line, name as shown, comparable name and company, gone, country."""
+    joined = records["first_name"].str.cat(records["last_name"], sep=" ").str.strip()
+    shown = joined.where(joined != "", records["full_name"])
+    return pd.DataFrame(
+        {
+            "crm_id": records["id"],
+            "line": records["row"],
+            "shown": shown,
+            "name": _once(shown, name_key),
+            "company_shown": records["company"],
+            "company": _once(records["company"], company_key),
+            "merged_into": records["merged_into"],
+            "gone": records["gone"].astype("bool"),
+        }
+    ).reset_index(drop=True)
+
+
+def _contacts(pbx: PbxSnapshot) -> pd.DataFrame:
+    """One row per contact: Id, name as shown, comparable name and company."""
+    first, last = pd.Series(pbx.column("FirstName")), pd.Series(pbx.column("LastName"))
+    shown = first.astype("str").str.cat(last.astype("str"), sep=" ").str.strip()
+    company = pd.Series(pbx.column("CompanyName")).astype("str")
+    return pd.DataFrame(
+        {
+            "id": pd.Series(pbx.ids, dtype="int64"),
+            "shown": shown,
+            "name": _once(shown, name_key),
+            "company_shown": company,
+            "company": _once(company, company_key),
+        }
+    )
+
+
+def _cells(columns: Mapping[str, pd.Series[str]]) -> pd.DataFrame:
+    """Several text columns → one long table (at, value) of the cells that have a value."""
+    parts = [s[s != ""].rename("value").rename_axis("at").reset_index() for s in columns.values()]
+    if not parts:
+        return pd.DataFrame({"at": pd.Series(dtype="int64"), "value": pd.Series(dtype="str")})
+    return pd.concat(parts, ignore_index=True)
+
+
+def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[..., Iterable[str]]) -> pd.DataFrame:
+    """Cells (at, value[, region]) → keys (at, kind, value, key); each distinct cell parsed once."""
+    by = [name for name in ("value", "region") if name in cells]
+    distinct = cells[by].drop_duplicates()
+    keyed = [(*row, key) for row in distinct.itertuples(index=False) for key in parse(*row)]
+    table = pd.DataFrame(keyed, columns=[*by, "key"]).astype("str")
+    keys = cells.astype({"value": "str"}).merge(table, on=by)
+    return keys.assign(kind=kind)[["at", "kind", "value", "key"]].drop_duplicates()
+
+
+def _with_regions(cells: pd.DataFrame, countries: pd.Series[str], region: str) -> pd.DataFrame:
+    """Each number once for the configured region and once for its record's own country.
+
+    Both readings are kept: when the two differ and the number has no plus, either may be meant.
+    """
+    supported = {c: c.upper() for c in countries.unique() if _is_region(c.upper())}
+    own = cells.assign(region=cells["at"].map(countries.map(supported)))
+    return pd.concat([cells.assign(region=region), own.dropna(subset="region")]).drop_duplicates()
+
+
+def _is_region(code: str) -> bool:
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
+def _name_company(side: pd.DataFrame) -> pd.DataFrame:
+    """The key made of a name and a company, where there are both."""
+    both = side[(side["name"] != "") & (side["company"] != "")]
+    key = both["name"].str.cat(both["company"], sep=" @ ")
+    return pd.DataFrame({"at": both.index, "kind": "name_company", "value": key, "key": key})
+
+
+def _crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> pd.DataFrame:
+    """All keys of the export: at, kind, value, key, gone, and whether the key is shared."""
+    records = records.reset_index(drop=True)
+    columns = {kind: _columns(records, f"{kind}:") for kind in ("phone", "shared_phone", "email")}
+    numbers = pd.concat([_cells(columns["phone"]), _cells(columns["shared_phone"])])
+    numbers = _with_regions(numbers, records["country"], region)
+    common = _with_regions(_cells(columns["shared_phone"]), records["country"], region)
+    keys = pd.concat(
+        [
+            _parsed(numbers, "number", phones.keys),
+            _parsed(_cells(columns["email"]), "email", addresses),
+            _name_company(people),
+        ],
+        ignore_index=True,
+    )
+    keys["gone"] = keys["at"].map(people["gone"]).astype("bool")
+    main_numbers = set(_parsed(common, "number", phones.keys)["key"])
+    return _mark_shared(keys, people, main_numbers)
+
+
+def _columns(records: pd.DataFrame, prefix: str) -> dict[str, pd.Series[str]]:
+    return {str(c): records[c] for c in records.columns if str(c).startswith(prefix)}
+
+
+def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str]) -> pd.DataFrame:
+    """Shared: two or more people of the CRM carry it, or it is nobody's own by its nature.
+
+    Records with the same name count as one person; a record without a name counts as its own.
+    """
+    person = people["name"].where(people["name"] != "", "#" + people.index.astype("str"))
+    carried = keys[~keys["gone"] & keys["kind"].isin(_OWN)]
+    carriers = carried.assign(person=carried["at"].map(person)).groupby(["kind", "key"])["person"]
+    several = carriers.nunique().rename("carriers").reset_index()
+    keys = keys.merge(several, on=["kind", "key"], how="left")
+    keys["carriers"] = keys["carriers"].fillna(0).astype("int64")
+    roles = {k for k in keys.loc[keys["kind"] == "email", "key"].unique() if is_role(k)}
+    keys["shared"] = (
+        (keys["carriers"] > 1)
+        | ((keys["kind"] == "number") & keys["key"].isin(main_numbers))
+        | ((keys["kind"] == "email") & keys["key"].isin(roles))
+    )
+    return keys
+
+
+def _pbx_keys(pbx: PbxSnapshot, contacts: pd.DataFrame, region: str) -> pd.DataFrame:
+    """All keys of the PBX: at, kind, value, key. The fax is no key."""
+    numbers = {n: pd.Series(pbx.column(n)).astype("str") for n in NUMBER_FIELDS}
+    email = {"Email": pd.Series(pbx.column("Email")).astype("str")}
+    return pd.concat(
+        [
+            _parsed(_cells(numbers).assign(region=region), "number", phones.keys),
+            _parsed(_cells(email), "email", addresses),
+            _name_company(contacts),
+        ],
+        ignore_index=True,
+    )
+
+
+# ---------------------------------------------------------------------------- pairs
+
+_PAIR: Final = ("at", "row", "kind", "key", "shared")
+
+
+def _reused_ids(contacts: pd.DataFrame, claims: Mapping[int, Claim]) -> set[int]:
+    """Positions whose claim was made for another person: the Id was given to somebody else."""
+    claimed = contacts[contacts["id"].isin(list(claims))]
+    return {
+        int(at)
+        for at, contact_id, shown in zip(
+            claimed.index,
+            claimed["id"],
+            claimed["shown"].where(claimed["shown"] != "", claimed["company_shown"]),
+            strict=True,
+        )
+        if agreement(name_key(shown), name_key(claims[contact_id].name)) is Agreement.CONFLICT
+    }
+
+
+def _alive_ids(people: pd.DataFrame) -> dict[str, int]:
+    """CRM id → position of the living record it stands for; merged ids lead to their master."""
+    has_id = people[people["crm_id"] != ""]
+    alive = has_id[~has_id["gone"]]
+    known = dict(zip(alive["crm_id"], alive.index, strict=True))
+    merged = has_id[has_id["gone"] & (has_id["merged_into"] != "")]
+    masters = dict(zip(merged["crm_id"], merged["merged_into"], strict=True))
+    for crm_id in masters:
+        target, seen = crm_id, set[str]()
+        while target in masters and target not in seen:
+            seen.add(target)
+            target = masters[target]
+        if target in known:
+            known[crm_id] = known[target]
+    return known
+
+
+def _claim_pairs(
+    people: pd.DataFrame, contacts: pd.DataFrame, claims: Mapping[int, Claim], reused: set[int]
+) -> pd.DataFrame:
+    """Contacts whose claimed record is alive."""
+    crm_ids = {contact_id: claim.crm_id for contact_id, claim in claims.items() if claim.crm_id}
+    row = contacts["id"].map(crm_ids).map(_alive_ids(people))
+    row = row[~row.index.isin(reused)].dropna().astype("int64")
+    key = people["crm_id"].reindex(row).to_numpy()
+    return pd.DataFrame(
+        {"at": row.index, "row": row.to_numpy(), "kind": "claim", "key": key, "shared": False}
+    )
+
+
+def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
+    """Contacts whose Tag is the id of a living record, as integrators write it there."""
+    tags = pd.Series(pbx.column("Tag")).astype("str").str.strip()
+    row = tags[tags != ""].map(_alive_ids(people)).dropna().astype("int64")
+    key = tags.reindex(row.index).to_numpy()
+    return pd.DataFrame(
+        {"at": row.index, "row": row.to_numpy(), "kind": "crm_id", "key": key, "shared": False}
+    )
+
+
+def _key_pairs(
+    crm_keys: pd.DataFrame, pbx_keys: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame
+) -> pd.DataFrame:
+    """Contacts and living records that have a key in common."""
+    alive = crm_keys.loc[~crm_keys["gone"], ["at", "kind", "key", "shared"]]
+    alive = alive.rename(columns={"at": "row"})
+    keys = pbx_keys[["at", "kind", "key"]]
+    own = keys.merge(alive[~alive["shared"]], on=["kind", "key"])
+    shared = alive[alive["shared"]]
+    few = keys.merge(shared[["kind", "key"]].drop_duplicates(), on=["kind", "key"])
+    common = _by_word(few, "at", contacts).merge(
+        _by_word(shared, "row", people), on=["kind", "key", "word"]
+    )
+    return pd.concat([own, common])[list(_PAIR)].drop_duplicates()
+
+
+def _by_word(keys: pd.DataFrame, position: str, side: pd.DataFrame) -> pd.DataFrame:
+    """Each key once per word of its carrier's name; initials are no words."""
+    worded = keys.assign(word=keys[position].map(side["name"]).str.split()).explode("word")
+    return worded[worded["word"].str.len().fillna(0) > 1].astype({"word": "str"})
+
+
+def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with the agreement of their names and companies, and their strength (0: no proof)."""
+    pairs = pairs.assign(
+        theirs=pairs["row"].map(people["name"]),
+        ours=pairs["at"].map(contacts["name"]),
+        same_company=pairs["row"].map(people["company"])
+        == pairs["at"].map(contacts["company"]).where(lambda c: c != ""),
+        rank=pairs["kind"].map({kind: rank for rank, kind in enumerate(_KINDS)}),
+    )
+    names = pairs[["ours", "theirs"]].drop_duplicates()
+    names["agreement"] = [
+        int(agreement(a, b)) for a, b in zip(names["ours"], names["theirs"], strict=True)
+    ]
+    pairs = pairs.merge(names, on=["ours", "theirs"], how="left")
+    return pairs.assign(strength=_strengths(pairs, _persons_per_key(pairs)))
+
+
+def _persons_per_key(pairs: pd.DataFrame) -> pd.Series[int]:
+    """For each pair, how many people its key and its contact's name fit at once."""
+    fits = pairs[pairs["agreement"] >= Agreement.INITIALS]
+    count = fits.groupby(["at", "kind", "key"])["theirs"].nunique().rename("persons").reset_index()
+    return pairs.merge(count, on=["at", "kind", "key"], how="left")["persons"].fillna(0)
+
+
+def _strengths(pairs: pd.DataFrame, persons: pd.Series[int]) -> pd.Series[int]:
+    """The rules of what proves what; each line is one sentence of the design's section 5."""
+    agreed, kind = pairs["agreement"], pairs["kind"]
+    named = agreed >= Agreement.INITIALS
+    company_only = (agreed == Agreement.UNKNOWN) & pairs["same_company"]
+    own = ~pairs["shared"]
+    strong = (
+        kind.isin(["claim", "name_company"])
+        | ((kind == "crm_id") & (agreed != Agreement.CONFLICT))
+        | ((kind == "email") & own)
+        | ((kind == "number") & own & (named | company_only))
+        | (pairs["shared"] & (agreed >= Agreement.COMPATIBLE) & (persons == 1))
+    )
+    return strong.map({True: int(Strength.STRONG), False: int(Strength.WEAK)})
+
+
+def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Of each contact's strong pairs the best, the one that its claim is renewed with."""
+    strong = pairs[pairs["strength"] == Strength.STRONG]
+    best = strong.sort_values(
+        ["at", "rank", "agreement", "row", "key"], ascending=[True, True, False, True, True]
+    )
+    return best.drop_duplicates("at").set_index("at")
+
+
+# ---------------------------------------------------------------------------- evidence
+
+
+def _evidence(found: _Found, reused: set[int]) -> tuple[Evidence, ...]:
+    """One piece per contact, in the order of the listing."""
+    ids = found.contacts["id"].tolist()
+    strong = _proofs(found, found.chosen.reset_index())
+    weak_pairs = found.pairs[~found.pairs["at"].isin(found.chosen.index)]
+    weak = _proofs(found, weak_pairs.sort_values(["at", "rank", "row", "key"]))
+    common = _shared_only(found)
+    keyed = set(found.pbx_keys["at"])
+    unseen = _unseen(found)
+    return tuple(
+        Evidence(
+            contact_id=contact_id,
+            proofs=strong.get(at) or weak.get(at) or common.get(at, ()),
+            has_key=at in keyed,
+            unseen=unseen.get(at, ()),
+            same_person=at not in reused,
+        )
+        for at, contact_id in enumerate(ids)
+    )
+
+
+def _proofs(found: _Found, pairs: pd.DataFrame) -> dict[int, tuple[Proof, ...]]:
+    """Position of a contact → its pairs as proofs, in the order given."""
+    people = found.people.reindex(pairs["row"])
+    rows = zip(
+        pairs["at"],
+        pairs["kind"],
+        pairs["strength"],
+        pairs["key"],
+        pairs["shared"],
+        pairs["agreement"],
+        people["crm_id"],
+        people["line"],
+        people["shown"],
+        strict=True,
+    )
+    proofs: dict[int, tuple[Proof, ...]] = {}
+    for at, kind, strength, key, shared, agreed, crm_id, line, shown in rows:
+        proof = Proof(
+            kind=kind,
+            strength=Strength(strength),
+            key=key,
+            crm_id=crm_id,
+            crm_row=int(line),
+            crm_name=shown,
+            why=_why(Agreement(agreed), shared=shared),
+        )
+        proofs[at] = (*proofs.get(at, ()), proof)
+    return proofs
+
+
+def _why(agreed: Agreement, *, shared: bool) -> str:
+    return _SENTENCES[agreed] + (", and several people share this key" if shared else "")
+
+
+def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
+    """A weak proof for each contact that has nothing but keys that several people share.
+
+    A contact that also has a number or an address of its own is judged by that one: otherwise
+    nobody who ever had a switchboard number could be seen to leave.
+    """
+    own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
+    alive = found.crm_keys[~found.crm_keys["gone"] & found.crm_keys["shared"]]
+    carriers = alive.groupby(["kind", "key"])["carriers"].max().rename("carriers").reset_index()
+    marked = own.merge(carriers, on=["kind", "key"], how="left")
+    by_value = marked.groupby(["at", "value"])["carriers"].max()
+    only = by_value.isna().groupby("at").any()
+    candidates = marked[marked["at"].isin(only[~only].index)].dropna(subset="carriers")
+    first = candidates.drop_duplicates("at")
+    return {
+        int(at): (_shared_proof(kind, key, int(count)),)
+        for at, kind, key, count in zip(
+            first["at"], first["kind"], first["key"], first["carriers"], strict=True
+        )
+    }
+
+
+def _shared_proof(kind: str, key: str, count: int) -> Proof:
+    return Proof(
+        kind=kind,
+        strength=Strength.WEAK,
+        key=key,
+        crm_id="",
+        crm_row=0,
+        crm_name="",
+        why=f"{max(count, 1)} in the CRM share it, none with this name, and it has no other key",
+    )
+
+
+def _unseen(found: _Found) -> dict[int, tuple[str, ...]]:
+    """The numbers and addresses of each contact of which the export's keys hold no reading."""
+    own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
+    known = found.crm_keys[["kind", "key"]].drop_duplicates().assign(known=True)
+    marked = own.merge(known, on=["kind", "key"], how="left")
+    seen = marked["known"].notna().groupby([marked["at"], marked["value"]]).any()
+    result: dict[int, tuple[str, ...]] = {}
+    for at, value in seen[~seen].index:
+        result[at] = (*result.get(at, ()), value)
+    return result
+
+
+# ---------------------------------------------------------------------------- the CRM's side
+
+
+def _record_states(found: _Found) -> pd.Series[str]:
+    """Each record is matched, gone, missing in 3CX, or without any number."""
+    people = found.people
+    strong = found.pairs.loc[found.pairs["strength"] == Strength.STRONG, "row"]
+    numbered = found.crm_keys.loc[found.crm_keys["kind"] == "number", "at"]
+    state = pd.Series("without_number", index=people.index, dtype="str")
+    state[people.index.isin(numbered)] = "missing"
+    state[people.index.isin(strong)] = "matched"
+    state[people["gone"]] = "gone"
+    return state
+
+
+def _missing(people: pd.DataFrame, state: pd.Series[str]) -> tuple[MissingRecord, ...]:
+    rows = people[state == "missing"]
+    return tuple(
+        MissingRecord(crm_id=crm_id, row=int(line), name=shown, company=company)
+        for crm_id, line, shown, company in zip(
+            rows["crm_id"], rows["line"], rows["shown"], rows["company_shown"], strict=True
+        )
+    )
+
+
+def _duplicates(found: _Found) -> tuple[Duplicate, ...]:
+    """One person, several contacts."""
+    several = found.chosen[found.chosen["row"].duplicated(keep=False)]
+    ids = found.contacts["id"].loc[several.index].groupby(several["row"]).agg(tuple)
+    people = found.people.loc[ids.index]
+    return tuple(
+        Duplicate(crm_id=crm_id, name=shown, contact_ids=tuple(sorted(group)))
+        for crm_id, shown, group in zip(people["crm_id"], people["shown"], ids, strict=True)
+    )
+
+
+def _drift(found: _Found) -> tuple[Drift, ...]:
+    """Matched contacts whose name, company, numbers or address say something else in the CRM."""
+    links = found.chosen[["row"]].reset_index()
+    texts = [
+        _text_drift(found, links, "name", shown="shown"),
+        _text_drift(found, links, "company", shown="company_shown"),
+        _key_drift(found, links, "number", "numbers"),
+        _key_drift(found, links, "email", "email"),
+    ]
+    table = pd.concat(texts).sort_values(["at", "field"])
+    ids = found.contacts["id"].reindex(table["at"])
+    crm_ids = found.people["crm_id"].reindex(table["row"])
+    return tuple(
+        Drift(contact_id=int(i), crm_id=crm_id, field=field, crm=crm, pbx=pbx)
+        for i, crm_id, field, crm, pbx in zip(
+            ids, crm_ids, table["field"], table["crm"], table["pbx"], strict=True
+        )
+    )
+
+
+def _text_drift(found: _Found, links: pd.DataFrame, field: str, *, shown: str) -> pd.DataFrame:
+    """Links whose comparable text differs; an empty one in the CRM says nothing."""
+    theirs, ours = links["row"].map(found.people[field]), links["at"].map(found.contacts[field])
+    differs = links[(theirs != ours) & (theirs != "")]
+    return differs.assign(
+        field=field,
+        crm=differs["row"].map(found.people[shown]),
+        pbx=differs["at"].map(found.contacts[shown]),
+    )
+
+
+def _key_drift(found: _Found, links: pd.DataFrame, kind: str, field: str) -> pd.DataFrame:
+    """Links in which one side has a value that the other side has no reading of."""
+    crm = found.crm_keys.loc[found.crm_keys["kind"] == kind, ["at", "value", "key"]]
+    pbx = found.pbx_keys.loc[found.pbx_keys["kind"] == kind, ["at", "value", "key"]]
+    theirs = links.merge(crm.rename(columns={"at": "row"}), on="row")
+    ours = links.merge(pbx, on="at")
+    joined = pd.concat(
+        [_lacking(theirs, ours).rename("crm"), _lacking(ours, theirs).rename("pbx")], axis="columns"
+    )
+    return joined.fillna("").astype("str").reset_index().assign(field=field)
+
+
+def _lacking(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series[str]:
+    """(at, row) → the values of `one` of which `other` has no key, joined by a comma."""
+    both = one.merge(
+        other[["at", "row", "key"]], on=["at", "row", "key"], how="left", indicator="in"
+    )
+    covered = (both["in"] == "both").groupby([both["at"], both["row"], both["value"]]).any()
+    left = covered[~covered].reset_index()
+    return left.groupby(["at", "row"])["value"].agg(", ".join)
+
+
+def _fill(records: pd.DataFrame) -> dict[str, float]:
+    """Canonical column → share of the living records that have a value in it."""
+    alive = records[~records["gone"].astype("bool")]
+    if alive.empty:
+        return {}
+    groups: dict[str, list[str]] = {}
+    for column in map(str, records.columns.drop(["row", "gone"])):
+        groups.setdefault(column.partition(":")[0], []).append(column)
+    return {
+        name: round(float((alive[columns] != "").any(axis="columns").mean()), 4)
+        for name, columns in sorted(groups.items())
+    }

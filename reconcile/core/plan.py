@@ -1,0 +1,321 @@
+"""The decision table: evidence → one verdict per contact → Plan, with its digest.
+
+The first row that fits wins.
+
+| # | the contact                                                              | verdict        |
+|---|--------------------------------------------------------------------------|----------------|
+| 1 | its ContactType is not one that we manage                                | `out_of_scope` |
+| 2 | strong evidence                                                          | `matched`      |
+| 3 | weak or contradictory evidence, or no usable key at all                  | `review`       |
+| 4 | on the protect list                                                      | `protected`    |
+| 5 | no claim, and not the configured owner tag                               | `unmanaged`    |
+| 6 | edited in 3CX since we last saw it matched (its grace starts again)      | `review`       |
+| 7 | the raw text of the export holds one of its numbers or addresses, unseen | `review`       |
+| 8 | absent, but not for long enough                                          | `waiting`      |
+| 9 | otherwise                                                                | `delete`       |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from reconcile.core import phones, veto
+from reconcile.core.text import Agreement, agreement, name_key
+from reconcile.model import (
+    Claim,
+    ClaimOrigin,
+    Contact,
+    Decision,
+    Evidence,
+    Matching,
+    PbxSnapshot,
+    Strength,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+_LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
+_ABSENT: Final = (*_LEAVING, Verdict.PROTECTED)
+"""The verdicts under which absence goes on counting; any other doubt starts it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """Contacts that are never deleted, whatever the CRM says."""
+
+    ids: frozenset[int] = frozenset()
+    tags: frozenset[str] = frozenset()
+    number_keys: frozenset[str] = frozenset()
+    """E.164 candidates, as `phones.keys` makes them."""
+    name_keys: frozenset[str] = frozenset()
+    """As `text.name_key` makes them; a contact with more words in its name is protected too."""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        ids: Iterable[int] = (),
+        tags: Iterable[str] = (),
+        numbers: Iterable[str] = (),
+        names: Iterable[str] = (),
+        region: str = "",
+    ) -> Protection:
+        """From what a person typed."""
+        return cls(
+            ids=frozenset(ids),
+            tags=frozenset(t.casefold() for t in tags),
+            number_keys=frozenset(k for n in numbers for k in phones.keys(n, region)),
+            name_keys=frozenset(filter(None, map(name_key, names))),
+        )
+
+    def why(self, contact: Contact, region: str) -> str:
+        """Which entry protects the contact, in words; "" if none does."""
+        if contact.id in self.ids:
+            return f"its Id {contact.id} is on the protect list"
+        if (tag := contact.field("Tag")).casefold() in self.tags and tag:
+            return f"its tag {tag} is on the protect list"
+        for number in contact.numbers:
+            if self.number_keys.intersection(phones.keys(number, region)):
+                return f"its number {number} is on the protect list"
+        for shown in (contact.name, contact.field("CompanyName")):
+            key = name_key(shown)
+            if any(agreement(key, name) >= Agreement.COMPATIBLE for name in self.name_keys):
+                return f"the name {shown} is on the protect list"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the decision needs to know besides the evidence."""
+
+    contact_types: frozenset[str]
+    protection: Protection
+    owner_tag: str
+    grace_exports: int
+    grace_hours: float
+    region: str
+    immediate: bool = False
+    """`--now`: row 8 is left out; such a plan is only ever applied by its digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One contact at the table: all that a row may look at."""
+
+    contact: Contact
+    evidence: Evidence
+    claim: Claim | None
+    vetoed: str
+    absent_exports: int
+    first_absent: datetime
+
+
+def build(
+    pbx: PbxSnapshot,
+    matching: Matching,
+    *,
+    claims: Mapping[int, Claim],
+    rules: Rules,
+    text: str,
+    counts: bool,
+    now: datetime,
+) -> tuple[Decision, ...]:
+    """Decide on every contact that is not simply matched, in ascending order of Id.
+
+    `text` is the export as decoded, for the veto. `counts` says whether this export is new
+    evidence: only then does it count as one more in which a contact is absent.
+    """
+    cases = [
+        _case(pbx.contact(at), evidence, claims, rules, counts=counts, now=now)
+        for at, evidence in enumerate(matching.evidence)
+        if evidence.strength is not Strength.STRONG
+        or pbx.column("ContactType")[at] not in rules.contact_types
+    ]
+    first = [decide(case, rules, now) for case in cases]
+    wanted = {d.contact.id: d.evidence.unseen for d in first if d.verdict in _LEAVING}
+    vetoed = veto.find(text, wanted) if wanted else {}
+    decisions = [
+        decide(replace(case, vetoed=vetoed[case.contact.id]), rules, now)
+        if case.contact.id in vetoed
+        else decision
+        for case, decision in zip(cases, first, strict=True)
+    ]
+    return tuple(sorted(decisions, key=lambda d: d.contact.id))
+
+
+def _case(
+    contact: Contact,
+    evidence: Evidence,
+    claims: Mapping[int, Claim],
+    rules: Rules,
+    *,
+    counts: bool,
+    now: datetime,
+) -> _Case:
+    claim = claims.get(contact.id) if evidence.same_person else None
+    tagged = bool(rules.owner_tag) and contact.field("Tag") == rules.owner_tag
+    if claim is None and tagged:
+        claim = claim_for(contact, crm_id="", origin=ClaimOrigin.TAG)
+    before = claim.absent_exports if claim else 0
+    return _Case(
+        contact=contact,
+        evidence=evidence,
+        claim=claim,
+        vetoed="",
+        absent_exports=before + 1 if counts else before,
+        first_absent=(claim.first_absent if claim else None) or now,
+    )
+
+
+def claim_for(contact: Contact, *, crm_id: str, origin: ClaimOrigin, claimed_by: str = "") -> Claim:
+    """A fresh claim on a contact as it is now."""
+    return Claim(
+        contact_id=contact.id,
+        crm_id=crm_id,
+        name=contact.name or contact.field("CompanyName"),
+        fingerprint=contact.fingerprint,
+        origin=origin,
+        claimed_by=claimed_by,
+    )
+
+
+def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR0911 - a row, a return
+    """The table of the module's docstring, row by row."""
+    contact, evidence, claim = case.contact, case.evidence, case.claim
+    kind = contact.field("ContactType")
+    if kind not in rules.contact_types:
+        return _verdict(case, Verdict.OUT_OF_SCOPE, f"its type is {kind or 'not given'}")
+    if evidence.strength is Strength.STRONG:
+        return _verdict(case, Verdict.MATCHED, str(evidence.proofs[0]))
+    if evidence.strength is Strength.WEAK:
+        return _verdict(case, Verdict.REVIEW, str(evidence.proofs[0]))
+    if not evidence.has_key:
+        return _verdict(case, Verdict.REVIEW, "it has no number, address or name with company")
+    if why := rules.protection.why(contact, rules.region):
+        return _verdict(case, Verdict.PROTECTED, why)
+    if claim is None:
+        return _verdict(case, Verdict.UNMANAGED, _unclaimed(evidence))
+    if claim.fingerprint != contact.fingerprint:
+        return _verdict(case, Verdict.REVIEW, "it was edited in 3CX; its grace starts again")
+    if case.vetoed:
+        why = f"the text of the export still holds {case.vetoed}, in a place that is not read"
+        return _verdict(case, Verdict.REVIEW, why)
+    if not rules.immediate and not _grace_is_over(case, rules, now):
+        return _verdict(case, Verdict.WAITING, _absent(case, rules), due=_due(case, rules))
+    return _verdict(case, Verdict.DELETE, _absent(case, rules))
+
+
+def _verdict(
+    case: _Case, verdict: Verdict, reason: str, *, due: datetime | None = None
+) -> Decision:
+    absent = verdict in _ABSENT
+    return Decision(
+        contact=case.contact,
+        verdict=verdict,
+        reason=reason,
+        evidence=case.evidence,
+        crm_id=case.claim.crm_id if case.claim else "",
+        first_absent=case.first_absent if absent else None,
+        absent_exports=case.absent_exports if absent else 0,
+        due=due,
+        vetoed=case.vetoed if verdict is Verdict.REVIEW else "",
+    )
+
+
+def _unclaimed(evidence: Evidence) -> str:
+    if evidence.same_person:
+        return "it never matched a CRM record, so it is not ours to delete"
+    return "its Id now belongs to somebody else than the one we knew, so it is not ours to delete"
+
+
+def _due(case: _Case, rules: Rules) -> datetime:
+    return case.first_absent + timedelta(hours=rules.grace_hours)
+
+
+def _grace_is_over(case: _Case, rules: Rules, now: datetime) -> bool:
+    return case.absent_exports >= rules.grace_exports and now >= _due(case, rules)
+
+
+def _absent(case: _Case, rules: Rules) -> str:
+    """In words since when and in how many exports the contact's person is absent."""
+    crm_id = case.claim.crm_id if case.claim else ""
+    who = f"CRM record {crm_id}" if crm_id else "its person"
+    since = case.first_absent.strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{who} is absent since {since}, in {case.absent_exports} of {rules.grace_exports} exports"
+    )
+
+
+# ---------------------------------------------------------------------------- what to remember
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimChanges:
+    """What an accepted export changes in the ledger."""
+
+    renewed: tuple[Claim, ...]
+    """New, or different from what the ledger holds."""
+    released: tuple[int, ...]
+    """Contacts that are no longer listed, or whose Id belongs to somebody else now."""
+
+
+def claim_changes(
+    pbx: PbxSnapshot,
+    matching: Matching,
+    decisions: tuple[Decision, ...],
+    *,
+    claims: Mapping[int, Claim],
+    rules: Rules,
+    history: bool = False,
+) -> ClaimChanges:
+    """What to remember of an export that is accepted.
+
+    A `history` export, an older one fed by hand, makes claims where there are none and touches
+    nothing else: what it lacks is no absence.
+    """
+    matched = _matched_claims(pbx, matching, rules)
+    if history:
+        new = tuple(claim for claim in matched if claim.contact_id not in claims)
+        return ClaimChanges(renewed=new, released=())
+    after = [*matched, *(c for d in decisions if (c := _claim_after(d, claims, rules)))]
+    listed = set(pbx.ids)
+    strangers = {e.contact_id for e in matching.evidence if not e.same_person}
+    kept = {claim.contact_id for claim in after}
+    return ClaimChanges(
+        renewed=tuple(c for c in after if claims.get(c.contact_id) != c),
+        released=tuple(sorted(i for i in claims if i not in listed or i in strangers - kept)),
+    )
+
+
+def _matched_claims(pbx: PbxSnapshot, matching: Matching, rules: Rules) -> list[Claim]:
+    """A fresh claim for each matched contact that we manage."""
+    types = pbx.column("ContactType")
+    return [
+        claim_for(pbx.contact(at), crm_id=evidence.proofs[0].crm_id, origin=ClaimOrigin.MATCH)
+        for at, evidence in enumerate(matching.evidence)
+        if evidence.strength is Strength.STRONG and types[at] in rules.contact_types
+    ]
+
+
+def _claim_after(decision: Decision, claims: Mapping[int, Claim], rules: Rules) -> Claim | None:
+    """The claim of a contact that is not matched, after this export; None if it has none."""
+    contact = decision.contact
+    claim = claims.get(contact.id) if decision.evidence.same_person else None
+    if claim is None:
+        owned = rules.owner_tag and contact.field("Tag") == rules.owner_tag
+        if not owned or decision.verdict is Verdict.OUT_OF_SCOPE:
+            return None
+        claim = claim_for(contact, crm_id="", origin=ClaimOrigin.TAG)
+    if decision.verdict in _ABSENT:
+        return replace(
+            claim,
+            first_absent=decision.first_absent,
+            absent_exports=decision.absent_exports,
+        )
+    # Any doubt starts the grace again, and an edit is what later ones are compared with.
+    return replace(claim, fingerprint=contact.fingerprint, first_absent=None, absent_exports=0)
