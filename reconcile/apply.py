@@ -235,9 +235,7 @@ class _Hand:
             now=self.tools.clock(),
         )
 
-    def _outcome(  # noqa: PLR0911 - a row of the table, a return
-        self, attempt: _Attempt, answer: Answer
-    ) -> ContactOutcome | None:
+    def _outcome(self, attempt: _Attempt, answer: Answer) -> ContactOutcome | None:
         """The table of the module's docstring; None: begin again from the re-read."""
         said = f"3CX answered {answer.status}" if answer.status else "no answer came back"
         detail = f"{said}: {answer.detail}" if answer.detail else said

@@ -227,6 +227,11 @@ class Config(_Document):
             raise _secret_error(f"{place} is missing or empty")
         return secret.strip()
 
+    @property
+    def pbx_origin(self) -> str:
+        """The address that the state is bound to."""
+        return self.pbx.url.rstrip("/")
+
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to the configuration's own folder."""
         return self.base / Path(name).expanduser()
@@ -265,6 +270,11 @@ def load(path: Path) -> Config:
             f"{path} is not valid TOML.", problems=[problem], hint=f"edit {path}"
         ) from error
     return validate(document, path)
+
+
+def column_mapping(path: Path) -> dict[str, str]:
+    """The `crm.columns` of a configuration; {} if there is no configuration yet."""
+    return dict(load(path).crm.columns) if path.exists() else {}
 
 
 def validate(document: dict[str, Any], path: Path) -> Config:

@@ -424,6 +424,7 @@ class Proof:
     key: str
     crm_id: str
     crm_row: int
+    """The line of the export; 0 if the key belongs to several people and to none with this name."""
     crm_name: str
     why: str
     """The rest of the sentence: what makes it strong, or what is wrong with it."""
@@ -435,8 +436,10 @@ class Proof:
             "crm_id": f"its tag {self.key}",
             "email": f"e-mail {self.key}",
             "number": f"number {self.key}",
-            "name_company": "its name and company",
+            "name_company": "its name with its company",
         }[self.kind]
+        if not self.crm_row:
+            return f"{what} proves nothing: {self.why}"
         record = f"CRM record {self.crm_id}" if self.crm_id else f"the record in row {self.crm_row}"
         named = f" ({self.crm_name})" if self.crm_name else ""
         verb = "is still in the CRM:" if self.kind == "claim" else "belongs to"

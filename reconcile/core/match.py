@@ -331,7 +331,8 @@ def _key_pairs(
 
 def _by_word(keys: pd.DataFrame, position: str, side: pd.DataFrame) -> pd.DataFrame:
     """Each key once per word of its carrier's name; initials are no words."""
-    worded = keys.assign(word=keys[position].map(side["name"]).str.split()).explode("word")
+    names = keys[position].map(side["name"]).astype("str")
+    worded = keys.assign(word=names.str.split()).explode("word")
     return worded[worded["word"].str.len().fillna(0) > 1].astype({"word": "str"})
 
 

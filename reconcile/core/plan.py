@@ -17,11 +17,14 @@ The first row that fits wins.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconcile.core import phones, veto
+from reconcile.core.match import VERSION as MATCHER_VERSION
 from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import (
     Claim,
@@ -29,6 +32,7 @@ from reconcile.model import (
     Contact,
     Decision,
     Evidence,
+    ExportSource,
     Matching,
     PbxSnapshot,
     Strength,
@@ -251,6 +255,27 @@ def _absent(case: _Case, rules: Rules) -> str:
     )
 
 
+def without_deletes(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """The same decisions of an export that proves no absence: nothing is due because of it."""
+    why = "; an older export proves no absence"
+    return tuple(
+        replace(d, verdict=Verdict.WAITING, reason=d.reason + why)
+        if d.verdict is Verdict.DELETE
+        else d
+        for d in decisions
+    )
+
+
+def rules_fingerprint(source: ExportSource, rules: Rules) -> str:
+    """SHA-256 of what decides a match: another one means that every key may have moved.
+
+    Limits, grace and protection are no part of it: they can't make a contact look absent.
+    """
+    columns = sorted((c.header, c.reads_as) for c in source.columns if c.reads_as)
+    document = [MATCHER_VERSION, rules.region, sorted(rules.contact_types), columns]
+    return hashlib.sha256(json.dumps(document).encode("ascii")).hexdigest()
+
+
 # ---------------------------------------------------------------------------- what to remember
 
 
@@ -314,7 +339,7 @@ def _claim_after(decision: Decision, claims: Mapping[int, Claim], rules: Rules) 
     if decision.verdict in _ABSENT:
         return replace(
             claim,
-            first_absent=decision.first_absent,
+            first_absent=decision.first_absent if decision.absent_exports else None,
             absent_exports=decision.absent_exports,
         )
     # Any doubt starts the grace again, and an edit is what later ones are compared with.

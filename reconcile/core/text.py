@@ -62,7 +62,8 @@ def fold(text: str) -> str:
 
     `ae`, `oe` and `ue` become `a`, `o` and `u` on purpose, in every word: both sides are folded.
     """
-    plain = unicodedata.normalize("NFKD", html.unescape(text).casefold().translate(_SPECIAL))
+    plain = unicodedata.normalize("NFKD", html.unescape(text)).casefold()
+    plain = unicodedata.normalize("NFKD", plain).translate(_SPECIAL)
     letters = "".join(c for c in plain if not unicodedata.combining(c))
     return letters.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 

@@ -1,0 +1,449 @@
+"""Every command. Each body is: load the configuration, call one function, print, exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconcile import __version__
+from reconcile.model import Exit
+
+if TYPE_CHECKING:
+    from reconcile.config import Config
+    from reconcile.report.model import Report
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+_FULL = click.option("--full", is_flag=True, help="Show every row of every list.")
+_FILE = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="reconcile")
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=_FILE,
+    default=Path("config.toml"),
+    envvar="RECONCILE_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+@click.pass_context
+def group(context: click.Context, config_path: Path) -> None:
+    """Keep a 3CX phone system's contacts in step with a CRM.
+
+    A contact is deleted only when its person has provably left the CRM, by a plan that was
+    approved, under a precondition, with everything needed to put it back.
+    """
+    context.obj = config_path
+
+
+def _config(context: click.Context) -> Config:
+    from reconcile import config
+
+    return config.load(context.obj)
+
+
+def _print(report: Report, *, as_json: bool, full: bool = False) -> int:
+    """The report to stdout; gives its exit code."""
+    from reconcile.report import text
+
+    if as_json:
+        click.echo(report.to_json(), nl=False)
+    else:
+        text.render(report, click.get_text_stream("stdout"), full=full)
+    return int(report.exit_code)
+
+
+# ---------------------------------------------------------------------------- first contact
+
+
+@group.command()
+@click.option("--keep", type=_FILE, help="Keep the demo's files in this folder.")
+def demo(keep: Path | None) -> int:
+    """A sandbox PBX, three nights, an orphan, an edited contact, a restore: in seconds."""
+    from reconcile.sandbox.demo import run_demo
+
+    return run_demo(click.get_text_stream("stdout"), keep=keep)
+
+
+@group.command()
+@click.option("--mode", type=click.Choice(["review", "auto"]), help="review: a person applies.")
+@click.option("--source", help="Path or glob of the CRM export.")
+@click.option("--region", help="Country code for numbers without one, such as DE.")
+@click.option("--pbx-url", help="Address of the 3CX, with its port.")
+@click.option("--client-id", help="Client id of the 3CX API.")
+@click.option("--secret-env", help="Environment variable that holds the client secret.")
+@click.option("--delete-guard", type=click.Choice(["etag", "compare"]), help="See the manual.")
+@click.pass_context
+def init(context: click.Context, **answers: str | None) -> int:
+    """Write config.toml from questions or flags, and the state database."""
+    from reconcile import setup
+    from reconcile.cli.world import real_world
+
+    asked = {
+        name: given
+        if given is not None
+        else click.prompt(question.text, default=question.default, err=True)
+        for name, question in setup.QUESTIONS.items()
+        for given in [answers[name]]
+    }
+    for line in setup.init_once(context.obj, asked, now=real_world().clock()):
+        click.echo(line)
+    return 0
+
+
+@group.command()
+@click.option("--probe", is_flag=True, help="Prove the delete guard on a throw-away contact.")
+@_JSON
+@click.pass_context
+def doctor(context: click.Context, *, probe: bool, as_json: bool) -> int:
+    """Check everything that a run needs: a line each, with the mend."""
+    from reconcile import doctor as checks
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    results = checks.examine(context.obj, real_world(), probe=probe)
+    click.echo(show.as_json(results) if as_json else show.checks(results))
+    return int(checks.exit_code(results))
+
+
+@group.command()
+@click.argument("file", type=_FILE)
+@_JSON
+@click.pass_context
+def columns(context: click.Context, file: Path, *, as_json: bool) -> int:
+    """Show how an export would be read: format, encoding, header → column, what is ignored."""
+    from reconcile.cli import show
+    from reconcile.config import column_mapping
+    from reconcile.crm import describe
+
+    reading = describe(file, mapping=column_mapping(context.obj))
+    click.echo(show.as_json(reading) if as_json else show.reading(reading))
+    return 0 if not reading.problems else int(Exit.EXPORT)
+
+
+# ---------------------------------------------------------------------------- the nights
+
+
+@group.command()
+@click.option("--export", type=str, help="Read this export instead of the configured source.")
+@click.option("--now", "immediate", is_flag=True, help="Without grace; only applied by digest.")
+@click.option("--no-record", is_flag=True, help="Leave the state and the reports as they are.")
+@click.option("--all", "with_matched", is_flag=True, help="Report matched contacts too.")
+@_FULL
+@_JSON
+@click.pass_context
+def plan(
+    context: click.Context,
+    *,
+    export: str | None,
+    immediate: bool,
+    no_record: bool,
+    with_matched: bool,
+    full: bool,
+    as_json: bool,
+) -> int:
+    """The dry run: report and digest, exit code 0 or 10. Sends nothing but GETs."""
+    from reconcile import run as runs
+    from reconcile.cli.world import real_world
+
+    request = runs.Request(
+        command="plan",
+        export=str(Path(export).absolute()) if export else None,
+        immediate=immediate,
+        record=not no_record,
+        with_matched=with_matched,
+    )
+    report = runs.plan_once(_config(context), real_world(), request)
+    return _print(report, as_json=as_json, full=full)
+
+
+@group.command()
+@click.argument("digest")
+@_FULL
+@_JSON
+@click.pass_context
+def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> int:
+    """Delete what the plan with this DIGEST approved and what is still due."""
+    from reconcile import run as runs
+    from reconcile.cli.world import real_world
+
+    report = runs.apply_once(_config(context), real_world(), digest)
+    return _print(report, as_json=as_json, full=full)
+
+
+@group.command()
+@click.option("--dry-run", is_flag=True, help="Plan only, whatever the mode is.")
+@_FULL
+@_JSON
+@click.pass_context
+def run(context: click.Context, *, dry_run: bool, full: bool, as_json: bool) -> int:
+    """What cron calls: does what `mode` says."""
+    from reconcile import notify
+    from reconcile import run as runs
+    from reconcile.cli.world import real_world
+
+    config = _config(context)
+    with notify.watched(config.notify.healthcheck_url) as watch:
+        report = runs.run_once(config, real_world(), dry_run=dry_run)
+        watch.ended(report)
+    return _print(report, as_json=as_json, full=full)
+
+
+@group.command()
+@click.pass_context
+def schedule(context: click.Context) -> int:
+    """Stay in the foreground and run on the configured cron expression."""
+    from reconcile.cli.world import real_world
+    from reconcile.schedule import run_forever
+
+    return run_forever(_config(context), real_world())
+
+
+# ---------------------------------------------------------------------------- looking back
+
+
+@group.command()
+@click.argument("run_id", metavar="[RUN]", type=int, required=False)
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
+@_FULL
+@click.pass_context
+def report(context: click.Context, run_id: int | None, shape: str, *, full: bool) -> int:
+    """Print the report of RUN, or of the latest run, again."""
+    from reconcile.report import files
+
+    config = _config(context)
+    found = files.read(config.path(config.report.directory), run_id)
+    _print(found, as_json=shape == "json", full=full)
+    return 0
+
+
+@group.command()
+@click.option("-n", "limit", type=click.IntRange(min=1), default=20, show_default=True)
+@_JSON
+@click.pass_context
+def history(context: click.Context, limit: int, *, as_json: bool) -> int:
+    """Past runs, the newest first."""
+    from reconcile.cli import show
+    from reconcile.store.ledger import Ledger
+
+    config = _config(context)
+    with Ledger.open(config.state.url, base=config.base, pbx_url=config.pbx_origin) as ledger:
+        runs = ledger.runs(limit=limit)
+    click.echo(show.as_json(runs) if as_json else show.history(runs))
+    return 0
+
+
+# ---------------------------------------------------------------------------- by hand
+
+
+@group.command()
+@click.option("--run", "run_id", type=int, help="All contacts that this run deleted.")
+@click.option("--contact", "contact_id", type=int, help="One contact, by the Id it had.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be restored.")
+@_JSON
+@click.pass_context
+def restore(
+    context: click.Context,
+    run_id: int | None,
+    contact_id: int | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Put deleted contacts back from their tombstones."""
+    from reconcile import byhand
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    if (run_id is None) == (contact_id is None):
+        raise click.UsageError("Name one of --run and --contact.")
+    done = byhand.restore_once(
+        _config(context), real_world(), run_id=run_id, contact_id=contact_id, dry_run=dry_run
+    )
+    click.echo(show.as_json(done) if as_json else show.restored(done))
+    return int(Exit.CONVERGED if all(r.ok for r in done) else Exit.PARTIAL)
+
+
+@group.command()
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--unmanaged", is_flag=True, help="All contacts that match nothing in the CRM.")
+@click.option(
+    "--except", "exceptions", multiple=True, help="An Id, a tag, or @FILE with a line each."
+)
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_context
+def adopt(
+    context: click.Context,
+    ids: tuple[int, ...],
+    exceptions: tuple[str, ...],
+    *,
+    unmanaged: bool,
+    yes: bool,
+) -> int:
+    """Claim contacts that match nothing, so that a later plan may delete them."""
+    from reconcile import byhand
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    if bool(ids) == unmanaged:
+        raise click.UsageError("Name contacts by their Id, or give --unmanaged.")
+
+    def confirm(adoption: byhand.Adoption) -> bool:
+        click.echo(show.adoption(adoption))
+        return yes or click.confirm(f"Claim these {len(adoption.contacts)} contacts?", err=True)
+
+    adoption, done = byhand.adopt_once(
+        _config(context),
+        real_world(),
+        ids=frozenset(ids) if ids else None,
+        exceptions=byhand.Exceptions.of(exceptions),
+        confirm=confirm,
+    )
+    click.echo(show.adopted(adoption, done=done))
+    return int(Exit.USAGE if adoption.refused else Exit.CONVERGED)
+
+
+@group.group()
+def contact() -> None:
+    """One contact, as JSON; the same guards and the same journal as a run."""
+
+
+@contact.command("list")
+@click.pass_context
+def contact_list(context: click.Context) -> int:
+    """Every contact of 3CX, one JSON object a line."""
+    from reconcile import byhand
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    for found in byhand.contacts(_config(context), real_world()):
+        click.echo(show.as_json(found))
+    return 0
+
+
+@contact.command("get")
+@click.argument("contact_id", metavar="ID", type=int)
+@click.pass_context
+def contact_get(context: click.Context, contact_id: int) -> int:
+    """The contact with this Id."""
+    from reconcile import byhand
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    found = byhand.contact(_config(context), real_world(), contact_id)
+    click.echo(show.as_json(found))
+    return 0
+
+
+@contact.command("delete")
+@click.argument("contact_id", metavar="ID", type=int)
+@click.option("--if-match", help="Only if this is still the contact's ETag.")
+@click.pass_context
+def contact_delete(context: click.Context, contact_id: int, if_match: str | None) -> int:
+    """Delete the contact with this Id."""
+    from reconcile import byhand
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    answer = byhand.delete_by_hand(_config(context), real_world(), contact_id, if_match=if_match)
+    click.echo(show.as_json(answer.outcome))
+    return int(answer.exit_code)
+
+
+# ---------------------------------------------------------------------------- the machine room
+
+
+@group.command()
+@click.option("--port", type=int, default=5001, show_default=True)
+@click.option("--contacts", type=click.IntRange(min=0), default=200, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--client-id", default="reconcile", show_default=True)
+@click.option(
+    "--client-secret",
+    envvar="RECONCILE_SANDBOX_SECRET",
+    default="sandbox-secret",
+    show_default=True,
+    help="It guards nothing but the sandbox.",
+)
+@click.option("--export", type=_FILE, help="Also write the CRM export that the contacts come from.")
+@click.option("--with", "switches", multiple=True, metavar="NAME=VALUE", help="Another behaviour.")
+def sandbox(**options: Any) -> int:  # noqa: ANN401 - passed on as they are
+    """A 3CX simulator on a port, for trying a configuration."""
+    from reconcile.sandbox.foreground import serve_sandbox
+
+    return serve_sandbox(click.get_text_stream("stdout"), **options)
+
+
+@group.group()
+def db() -> None:
+    """The state database."""
+
+
+@db.command("upgrade")
+@click.pass_context
+def db_upgrade(context: click.Context) -> int:
+    """Create the state, or bring it to this version's schema, with a backup first."""
+    from reconcile.cli.world import real_world
+    from reconcile.store import migrate
+    from reconcile.store.lock import RunLock
+
+    config, now = _config(context), real_world().clock()
+    with RunLock(config.state.url, base=config.base, command="db upgrade", now=now):
+        click.echo(str(migrate.upgrade(config.state.url, base=config.base, now=now)))
+    return 0
+
+
+@db.command("check")
+@_JSON
+@click.pass_context
+def db_check(context: click.Context, *, as_json: bool) -> int:
+    """Check the state: integrity, schema, rights, unresolved intents."""
+    from reconcile.cli import show
+    from reconcile.store import migrate
+
+    config = _config(context)
+    result = migrate.check(config.state.url, base=config.base)
+    click.echo(show.as_json(result) if as_json else show.state(result))
+    return 0 if result.ok else int(Exit.STATE)
+
+
+@db.command("backup")
+@click.argument("target", type=_FILE, required=False)
+@click.pass_context
+def db_backup(context: click.Context, target: Path | None) -> int:
+    """Copy the state, verified, to TARGET or beside it."""
+    from reconcile.cli.world import real_world
+    from reconcile.store import migrate
+
+    config = _config(context)
+    copy = migrate.backup(
+        config.state.url, base=config.base, target=target, now=real_world().clock()
+    )
+    click.echo(f"The state was copied to {copy} and the copy was checked.")
+    return 0
+
+
+@db.command("purge")
+@click.option("--contact", "contact_id", type=int, help="One person's data only.")
+@click.pass_context
+def db_purge(context: click.Context, contact_id: int | None) -> int:
+    """Remove tombstones and runs older than state.keep_days, or one person's."""
+    from reconcile import byhand
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    click.echo(show.purged(byhand.purge_once(_config(context), real_world(), contact_id)))
+    return 0

@@ -1,0 +1,205 @@
+"""`reconcile doctor`: everything that a run needs, a line each, with the mend.
+
+Reads only, unless `--probe` asks for the proof of the delete guard on a throw-away contact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+from reconcile import config as configuration
+from reconcile import crm
+from reconcile.errors import ReconcileError
+from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
+from reconcile.pbx.client import PbxReader
+from reconcile.pbx.probe import probe as probe_pbx
+from reconcile.report import files
+from reconcile.session import World, connection_of
+from reconcile.store import migrate
+from reconcile.store.ledger import Ledger
+from reconcile.store.lock import RunLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reconcile.config import Config
+
+State = Literal["ok", "warn", "fail"]
+_MAX_SKEW: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the examination."""
+
+    name: str
+    state: State
+    said: str
+    mend: str = ""
+    exit_code: Exit = Exit.CONVERGED
+
+
+def examine(path: Path, world: World, *, probe: bool) -> tuple[Check, ...]:
+    """All checks that can be made, in the order in which they build on each other."""
+    try:
+        config = configuration.load(path)
+    except ReconcileError as error:
+        return tuple(_failures("config", error))
+    checks = [
+        _ok("config", f"{path}, mode {config.mode}"),
+        *_export(config, world),
+        *_reports(config),
+        *_state(config),
+    ]
+    return (*checks, *_pbx(config, world, probe=probe))
+
+
+def exit_code(checks: tuple[Check, ...]) -> Exit:
+    """The code of the first failure, or 0."""
+    return next((c.exit_code for c in checks if c.state == "fail"), Exit.CONVERGED)
+
+
+def _ok(name: str, said: str) -> Check:
+    return Check(name=name, state="ok", said=said)
+
+
+def _failures(name: str, error: ReconcileError) -> Iterator[Check]:
+    """An error as lines: one for each problem, the mend on the last."""
+    problems = [str(problem) for problem in error.problems] or [error.message]
+    for at, said in enumerate(problems):
+        mend = error.hint if at == len(problems) - 1 else ""
+        code = Exit(error.exit_code)
+        yield Check(name=name, state="fail", said=said, mend=mend, exit_code=code)
+
+
+def _export(config: Config, world: World) -> Iterator[Check]:
+    try:
+        snapshot = crm.read(
+            config.crm.source,
+            base=config.base,
+            mapping=config.crm.columns,
+            now=world.clock(),
+            max_age_hours=config.crm.max_age_hours,
+            format=config.crm.format,
+        )
+    except ReconcileError as error:
+        yield from _failures("export", error)
+        return
+    source = snapshot.source
+    made = f"{source.generated_at:%Y-%m-%d %H:%M UTC}"
+    yield _ok("export", f"{source.name}, {source.records:,} records, {source.format}, made {made}")
+    read = ", ".join(f"{c.header} → {c.reads_as}" for c in source.columns if c.reads_as)
+    yield _ok("columns", read)
+
+
+def _reports(config: Config) -> Iterator[Check]:
+    directory = config.path(config.report.directory)
+    try:
+        files.check_writable(directory)
+    except ReconcileError as error:
+        yield from _failures("reports", error)
+        return
+    yield _ok("reports", str(directory))
+
+
+def _state(config: Config) -> Iterator[Check]:
+    try:
+        result = migrate.check(config.state.url, base=config.base)
+    except ReconcileError as error:
+        yield from _failures("state", error)
+        return
+    if not result.ok:
+        for problem in result.problems:
+            yield Check(
+                name="state",
+                state="fail",
+                said=str(problem),
+                mend="reconcile db check",
+                exit_code=Exit.STATE,
+            )
+        return
+    yield _ok("state", f"{result.claims:,} claims, {result.runs:,} runs, schema {result.revision}")
+
+
+def _pbx(config: Config, world: World, *, probe: bool) -> Iterator[Check]:
+    """PBX, token, role, clock and ETags; one connection for all of them."""
+    try:
+        connection = connection_of(config, world)
+        with PbxReader(connection, sleep=world.sleep) as reader:
+            listed = reader.snapshot(now=world.clock())
+            version = listed.version or "version unknown"
+            yield _ok("pbx", f"{connection.url}, {version}")
+            yield _ok("token", f"client id {connection.client_id} was accepted")
+            yield _role(listed)
+            yield _clock(reader, world)
+            proof = probe_pbx(connection, reader, now=world.clock()) if probe else None
+    except ReconcileError as error:
+        yield from _failures("pbx", error)
+        return
+    yield from _etags(config, world, listed, proof)
+
+
+def _role(listed: PbxSnapshot) -> Check:
+    if len(listed):
+        return _ok("role", f"may read {len(listed):,} contacts")
+    return Check(
+        name="role",
+        state="fail",
+        said="3CX lists no contacts at all",
+        mend="give the API client the role System Administrator and a department of its own",
+        exit_code=Exit.PBX,
+    )
+
+
+def _clock(reader: PbxReader, world: World) -> Check:
+    theirs = reader.server_time
+    if theirs is None:
+        return Check(name="clock", state="warn", said="3CX doesn't say what time it is")
+    skew = abs(world.clock() - theirs)
+    if skew <= _MAX_SKEW:
+        return _ok("clock", "agrees with the 3CX's")
+    return Check(
+        name="clock",
+        state="warn",
+        said=f"differs from the 3CX's by {skew}",
+        mend="set both machines' time by NTP; grace is counted in hours",
+    )
+
+
+def _etags(
+    config: Config, world: World, listed: PbxSnapshot, proof: Probe | None
+) -> Iterator[Check]:
+    """What is known of the delete guard, stored for later runs if it was proved now."""
+    try:
+        now = world.clock()
+        with (
+            RunLock(config.state.url, base=config.base, command="doctor", now=now),
+            Ledger.open(config.state.url, base=config.base, pbx_url=listed.url) as ledger,
+        ):
+            if proof is not None:
+                ledger.save_probe(proof)
+            known = ledger.probe(pbx_url=listed.url, pbx_version=listed.version)
+    except ReconcileError as error:
+        yield from _failures("etags", error)
+        return
+    yield _guard(config, listed, known)
+
+
+def _guard(config: Config, listed: PbxSnapshot, known: Probe | None) -> Check:
+    kind = known.etags if known else listed.etag_kind
+    if_match = known.if_match if known else IfMatch.UNPROVEN
+    said = f"ETags {kind}, If-Match {if_match}, delete_guard {config.pbx.delete_guard}"
+    compare = 'set pbx.delete_guard = "compare" (it narrows the window and can\'t close it)'
+    if config.pbx.delete_guard is DeleteGuard.COMPARE or if_match is IfMatch.ENFORCED:
+        return _ok("etags", said)
+    if kind is EtagKind.NONE or if_match is IfMatch.IGNORED:
+        return Check(name="etags", state="fail", said=said, mend=compare, exit_code=Exit.PBX)
+    return Check(
+        name="etags",
+        state="warn",
+        said=f"{said}: proved before the first delete",
+        mend="to prove it now, on a throw-away contact: reconcile doctor --probe",
+    )

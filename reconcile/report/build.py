@@ -1,0 +1,337 @@
+"""From what a run found and did to its Report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from reconcile.model import (
+    ContactOutcome,
+    CrmSnapshot,
+    Decision,
+    DeleteGuard,
+    Exit,
+    Finding,
+    IfMatch,
+    Level,
+    Matching,
+    Outcome,
+    PbxSnapshot,
+    Plan,
+    Probe,
+    Status,
+    Strength,
+    Verdict,
+)
+from reconcile.report import mask
+from reconcile.report.model import (
+    ChangePart,
+    ColumnPart,
+    ContactPart,
+    CountsPart,
+    DriftPart,
+    DuplicatePart,
+    FindingPart,
+    MissingPart,
+    PbxPart,
+    PreviousPart,
+    Report,
+    RunPart,
+    SourcePart,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+APPROVAL_HOURS: Final = 24
+"""So long a digest can be approved."""
+_FAILED: Final = frozenset({Outcome.CHANGED, Outcome.REFUSED, Outcome.UNCONFIRMED})
+_GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
+_CRM_COUNTS: Final = ("read", "matched", "missing", "gone", "without_number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """All that one run found and did; what is None was not come by."""
+
+    run_id: int | None
+    command: str
+    mode: str
+    started_at: datetime
+    finished_at: datetime
+    version: str
+    delete_guard: DeleteGuard
+    findings: tuple[Finding, ...] = ()
+    crm: CrmSnapshot | None = None
+    pbx: PbxSnapshot | None = None
+    matching: Matching | None = None
+    plan: Plan | None = None
+    probe: Probe | None = None
+    outcomes: tuple[ContactOutcome, ...] | None = None
+    """None: nothing was to be applied. Of an apply, one for each contact that was approved."""
+    stopped: str = ""
+    interrupted_by: Exit | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a finding stands that nothing gets past."""
+        return any(f.level is Level.BLOCK for f in self.findings)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a finding asks for a person's approval."""
+        return any(f.level is Level.APPROVE for f in self.findings)
+
+
+def build(
+    result: Result, *, previous: Report | None, masked: bool, with_matched: bool = False
+) -> Report:
+    """Assemble the report; with `masked`, personal data is shown as initials and last digits."""
+    status, exit_code = conclude(result)
+    contacts = _contacts(result, with_matched=with_matched)
+    matching = result.matching
+    report = Report(
+        run=_run(result),
+        status=status,
+        exit_code=exit_code,
+        digest=result.plan.digest if result.plan else "",
+        approve_until=_approve_until(result, status),
+        headline=headline(result, status),
+        source=_source(result.crm),
+        pbx=_pbx(result),
+        counts=_counts(result),
+        findings=tuple(_finding(f) for f in result.findings),
+        contacts=contacts,
+        drift=_drift(matching),
+        missing=_missing(matching),
+        duplicates=_duplicates(matching),
+        previous=_previous(previous, contacts),
+    )
+    return mask.masked(report) if masked else report
+
+
+def conclude(result: Result) -> tuple[Status, Exit]:
+    """How the run ended: the words and codes of sections 7 and 9 of the design."""
+    if result.interrupted_by is not None:
+        return Status.INTERRUPTED, result.interrupted_by
+    if result.blocked:
+        codes = [f.exit_code for f in result.findings if f.level is Level.BLOCK]
+        return Status.BLOCKED, min(codes)
+    if result.outcomes is not None:
+        return _applied(result.outcomes, result.stopped)
+    if result.asks:
+        return Status.NEEDS_APPROVAL, Exit.APPROVAL
+    if result.plan is not None and result.plan.deletes:
+        return Status.WAITING, Exit.WAITING
+    return Status.CLEAN, Exit.CONVERGED
+
+
+def _applied(outcomes: tuple[ContactOutcome, ...], stopped: str) -> tuple[Status, Exit]:
+    kinds = {o.outcome for o in outcomes}
+    if stopped and not kinds & _GONE:
+        return Status.PARTIAL, Exit.PBX
+    if stopped or kinds & _FAILED:
+        return Status.PARTIAL, Exit.PARTIAL
+    return Status.APPLIED if Outcome.DELETED in kinds else Status.CLEAN, Exit.CONVERGED
+
+
+def headline(result: Result, status: Status) -> str:
+    """The one sentence that a person reads first."""
+    total = f"{len(result.pbx):,}" if result.pbx is not None else "0"
+    planned = len(result.plan.deletes) if result.plan else 0
+    if result.outcomes is not None:
+        return _applied_headline(result, total)
+    match status:
+        case Status.BLOCKED:
+            blocks = [f for f in result.findings if f.level is Level.BLOCK]
+            more = f" ({len(blocks) - 1} more below)" if len(blocks) > 1 else ""
+            return f"Nothing was deleted. {blocks[0].message}{more}"
+        case Status.INTERRUPTED:
+            return "The run was interrupted. Nothing was deleted."
+        case _ if planned:
+            asks = " A person must approve this plan." if status is Status.NEEDS_APPROVAL else ""
+            verb = "contact would be" if planned == 1 else "contacts would be"
+            of = f"{planned:,} of {total} phone-system {verb} deleted."
+            return f"{of} Nothing has been changed yet.{asks}"
+        case Status.NEEDS_APPROVAL:
+            return "The export counts only once a person has approved it. Nothing has been changed."
+        case _:
+            waiting = result.plan.counts[Verdict.WAITING] if result.plan else 0
+            more = f" {waiting:,} absent and waiting out the grace." if waiting else ""
+            return f"Nothing to delete among {total} phone-system contacts.{more}"
+
+
+def _applied_headline(result: Result, total: str) -> str:
+    counted = Counter(o.outcome for o in result.outcomes or ())
+    deleted = counted.pop(Outcome.DELETED, 0)
+    verb = "contact was" if deleted == 1 else "contacts were"
+    rest = ", ".join(f"{n} {kind.value.replace('_', ' ')}" for kind, n in sorted(counted.items()))
+    first = f"{deleted:,} of {total} phone-system {verb} deleted."
+    why = f" Stopped: {result.stopped}." if result.stopped else ""
+    return first + (f" The others that were approved: {rest}." if rest else "") + why
+
+
+def _approve_until(result: Result, status: Status) -> datetime | None:
+    """Only a recorded plan with something to approve can be approved."""
+    if result.run_id is None or status not in {Status.WAITING, Status.NEEDS_APPROVAL}:
+        return None
+    return result.started_at + timedelta(hours=APPROVAL_HOURS)
+
+
+def _run(result: Result) -> RunPart:
+    return RunPart(
+        id=result.run_id,
+        command=result.command,
+        mode=result.mode,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        version=result.version,
+    )
+
+
+def _source(crm: CrmSnapshot | None) -> SourcePart | None:
+    if crm is None:
+        return None
+    s = crm.source
+    return SourcePart(
+        name=s.name,
+        format=s.format,
+        encoding=s.encoding,
+        sha256=s.sha256,
+        size=s.size,
+        rows=s.rows,
+        records=s.records,
+        rejected=s.rejected,
+        gone=s.gone,
+        generated_at=s.generated_at,
+        columns=tuple(
+            ColumnPart(header=c.header, reads_as=c.reads_as, why=c.why) for c in s.columns
+        ),
+    )
+
+
+def _pbx(result: Result) -> PbxPart | None:
+    if result.pbx is None:
+        return None
+    return PbxPart(
+        url=result.pbx.url,
+        version=result.pbx.version,
+        contacts=len(result.pbx),
+        delete_guard=result.delete_guard,
+        etags=result.pbx.etag_kind,
+        if_match=result.probe.if_match if result.probe else IfMatch.UNPROVEN,
+    )
+
+
+def _counts(result: Result) -> CountsPart:
+    verdicts = dict.fromkeys(["read", *(v.value for v in Verdict)], 0)
+    return CountsPart(
+        pbx=result.plan.counts if result.plan else verdicts,
+        crm=dict(result.matching.counts_crm) if result.matching else dict.fromkeys(_CRM_COUNTS, 0),
+    )
+
+
+def _finding(finding: Finding) -> FindingPart:
+    return FindingPart(
+        code=finding.code,
+        level=finding.level,
+        observed=finding.observed,
+        limit=finding.limit,
+        message=finding.message,
+        hint=finding.hint,
+    )
+
+
+def _contacts(result: Result, *, with_matched: bool) -> tuple[ContactPart, ...]:
+    """Every contact that is not matched, and those too if asked, by Id."""
+    if result.plan is None:
+        return ()
+    outcomes = {o.contact_id: o for o in result.outcomes or ()}
+    parts = [_contact(d, outcomes) for d in result.plan.decisions]
+    if with_matched:
+        known = {part.id for part in parts}
+        parts += [_contact(d, outcomes) for d in _matched(result) if d.contact.id not in known]
+    return tuple(sorted(parts, key=lambda part: part.id))
+
+
+def _matched(result: Result) -> list[Decision]:
+    pbx, matching = result.pbx, result.matching
+    if pbx is None or matching is None:
+        return []
+    return [
+        Decision(
+            contact=pbx.contact(at),
+            verdict=Verdict.MATCHED,
+            reason=str(evidence.proofs[0]),
+            evidence=evidence,
+            crm_id=evidence.proofs[0].crm_id,
+        )
+        for at, evidence in enumerate(matching.evidence)
+        if evidence.strength is Strength.STRONG
+    ]
+
+
+def _contact(decision: Decision, outcomes: Mapping[int, ContactOutcome]) -> ContactPart:
+    contact, outcome = decision.contact, outcomes.get(decision.contact.id)
+    return ContactPart(
+        id=contact.id,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        evidence=tuple(str(proof) for proof in decision.evidence.proofs),
+        name=contact.name,
+        company=contact.field("CompanyName"),
+        numbers=contact.numbers,
+        email=contact.field("Email"),
+        crm_id=decision.crm_id,
+        first_absent=decision.first_absent,
+        absent_exports=decision.absent_exports,
+        due=decision.due,
+        outcome=outcome.outcome if outcome else None,
+        outcome_detail=outcome.detail if outcome else "",
+        guard=outcome.guard if outcome else None,
+    )
+
+
+def _drift(matching: Matching | None) -> tuple[DriftPart, ...]:
+    found = matching.drift if matching else ()
+    return tuple(
+        DriftPart(id=d.contact_id, crm_id=d.crm_id, field=d.field, crm=d.crm, pbx=d.pbx)
+        for d in found
+    )
+
+
+def _missing(matching: Matching | None) -> tuple[MissingPart, ...]:
+    found = matching.missing if matching else ()
+    return tuple(
+        MissingPart(crm_id=m.crm_id, row=m.row, name=m.name, company=m.company) for m in found
+    )
+
+
+def _duplicates(matching: Matching | None) -> tuple[DuplicatePart, ...]:
+    found = matching.duplicates if matching else ()
+    return tuple(DuplicatePart(crm_id=d.crm_id, name=d.name, ids=d.contact_ids) for d in found)
+
+
+def _previous(previous: Report | None, contacts: tuple[ContactPart, ...]) -> PreviousPart | None:
+    """What is another verdict than in the last report; matched contacts are in neither list."""
+    if previous is None:
+        return None
+    before = {c.id: c.verdict.value for c in previous.contacts if c.verdict is not Verdict.MATCHED}
+    now = {c.id: c.verdict.value for c in contacts if c.verdict is not Verdict.MATCHED}
+    return PreviousPart(
+        run=previous.run.id,
+        finished_at=previous.run.finished_at,
+        changes=tuple(
+            ChangePart(id=i, before=before.get(i, ""), now=now.get(i, ""))
+            for i in sorted(before.keys() | now.keys())
+            if before.get(i) != now.get(i)
+        ),
+    )
+
+
+def with_outcome(result: Result, outcomes: tuple[ContactOutcome, ...], stopped: str) -> Result:
+    """The same result, with what became of the deletes."""
+    return replace(result, outcomes=outcomes, stopped=stopped)

@@ -1,0 +1,111 @@
+"""Reports on disk: `<report.directory>/run-NNNNNN/report.json`, and `latest` beside them.
+
+Written whole or not at all, and readable by their owner only: a report holds personal data.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from reconcile.errors import StateError, UsageError
+from reconcile.report.model import Report
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+_NAME = "report.json"
+
+
+def check_writable(directory: Path) -> None:
+    """Raise StateError if no report could be written; asked before the first delete."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
+def write(report: Report, directory: Path) -> Path:
+    """Write report.json of a recorded run and point `latest` at it; gives the file's path."""
+    folder = directory / folder_name(report.run.id or 0)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_whole(folder / _NAME, report.to_json())
+        _point_latest(directory, folder.name)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    return folder / _NAME
+
+
+def folder_name(run_id: int) -> str:
+    """`run-000012`."""
+    return f"run-{run_id:06d}"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Temporary file beside it, fsync, rename: a reader sees the old report or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the pair of mkstemp
+    except OSError:
+        os.unlink(temporary)  # noqa: PTH108 - as above
+        raise
+
+
+def _point_latest(directory: Path, target: str) -> None:
+    temporary = directory / f".latest.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(directory / "latest")
+
+
+def _unwritable(directory: Path, error: OSError) -> StateError:
+    return StateError(
+        f"No report can be written to {directory}: {error.strerror or error}.",
+        hint="make room or mend the folder's rights, then the same command again",
+        code="report_unwritable",
+    )
+
+
+def read(directory: Path, run_id: int | None = None) -> Report:
+    """The report of a run, or the latest one; raises UsageError if there is none."""
+    path = directory / (folder_name(run_id) if run_id is not None else "latest") / _NAME
+    which = f"run {run_id}" if run_id is not None else "any run"
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        message = f"There is no report of {which} in {directory}."
+        raise UsageError(message, hint="reconcile history") from error
+    except (OSError, ValidationError) as error:
+        message = f"The report of {which} in {directory} can't be read."
+        raise UsageError(message, hint="reconcile history") from error
+
+
+def latest(directory: Path) -> Report | None:
+    """The latest report, or None if there is none that can be read."""
+    try:
+        return read(directory)
+    except UsageError:
+        return None
+
+
+def prune(directory: Path, *, before: datetime) -> int:
+    """Remove the folders of runs whose report is older than `before`; gives their number."""
+    removed = 0
+    for folder in sorted(directory.glob("run-*")):
+        file = folder / _NAME
+        if file.is_file() and file.stat().st_mtime < before.timestamp():
+            shutil.rmtree(folder)
+            removed += 1
+    return removed

@@ -1,0 +1,172 @@
+"""The report: one frozen model of a run's result, which every renderer takes.
+
+Field names are the contract of section 9 of the design (`reconcile-report/1`); what is read back
+from a report.json is validated by the same model.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, Level, Outcome, Status, Verdict
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunPart(_Part):
+    """Which run this is."""
+
+    id: int | None
+    """None for a run that left no record (`plan --no-record`)."""
+    command: str
+    mode: str
+    started_at: datetime
+    finished_at: datetime
+    version: str
+
+
+class ColumnPart(_Part):
+    """How a column of the export was read."""
+
+    header: str
+    reads_as: str
+    why: str
+
+
+class SourcePart(_Part):
+    """The export."""
+
+    name: str
+    format: str
+    encoding: str
+    sha256: str
+    size: int
+    rows: int
+    records: int
+    rejected: int
+    gone: int
+    generated_at: datetime
+    columns: tuple[ColumnPart, ...]
+
+
+class PbxPart(_Part):
+    """The phone system, and what is known of its delete guard."""
+
+    url: str
+    version: str
+    contacts: int
+    delete_guard: DeleteGuard
+    etags: EtagKind
+    if_match: IfMatch
+
+
+class CountsPart(_Part):
+    """The arithmetic of both sides; each adds up to its `read`."""
+
+    pbx: dict[str, int]
+    crm: dict[str, int]
+
+
+class FindingPart(_Part):
+    """What a guard says."""
+
+    code: str
+    level: Level
+    observed: str
+    limit: str
+    message: str
+    hint: str
+
+
+class ContactPart(_Part):
+    """One contact, its verdict, and what became of it."""
+
+    id: int
+    verdict: Verdict
+    reason: str
+    evidence: tuple[str, ...] = ()
+    name: str = ""
+    company: str = ""
+    numbers: tuple[str, ...] = ()
+    email: str = ""
+    crm_id: str = ""
+    first_absent: datetime | None = None
+    absent_exports: int = 0
+    due: datetime | None = None
+    outcome: Outcome | None = None
+    outcome_detail: str = ""
+    guard: DeleteGuard | None = None
+
+
+class DriftPart(_Part):
+    """A field in which a contact and its CRM record differ."""
+
+    id: int
+    crm_id: str
+    field: str
+    crm: str
+    pbx: str
+
+
+class MissingPart(_Part):
+    """A CRM record with a number that 3CX does not have."""
+
+    crm_id: str
+    row: int
+    name: str
+    company: str
+
+
+class DuplicatePart(_Part):
+    """One person with several contacts."""
+
+    crm_id: str
+    name: str
+    ids: tuple[int, ...]
+
+
+class ChangePart(_Part):
+    """A contact whose verdict is another one than in the report before; "" stands for `matched`."""
+
+    id: int
+    before: str
+    now: str
+
+
+class PreviousPart(_Part):
+    """What changed since the last report."""
+
+    run: int | None
+    finished_at: datetime
+    changes: tuple[ChangePart, ...]
+
+
+class Report(_Part):
+    """The result of one run."""
+
+    format: Literal["reconcile-report/1"] = Field(default="reconcile-report/1", alias="schema")
+    run: RunPart
+    status: Status
+    exit_code: Exit
+    digest: str
+    approve_until: datetime | None
+    """Until when `reconcile apply DIGEST` takes this plan; None if there is nothing to approve."""
+    headline: str
+    source: SourcePart | None
+    pbx: PbxPart | None
+    counts: CountsPart
+    findings: tuple[FindingPart, ...]
+    contacts: tuple[ContactPart, ...]
+    drift: tuple[DriftPart, ...] = ()
+    missing: tuple[MissingPart, ...] = ()
+    duplicates: tuple[DuplicatePart, ...] = ()
+    previous: PreviousPart | None = None
+
+    def to_json(self) -> str:
+        """The content of report.json."""
+        return self.model_dump_json(indent=2, by_alias=True) + "\n"

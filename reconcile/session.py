@@ -1,0 +1,100 @@
+"""The parts of one command, opened in the order in which they may fail, and closed again.
+
+Owns the lock, the ledger and the reader while a command runs. Constructs no `PbxWriter`: that is
+for those who have something approved to do.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconcile.pbx.client import Connection, PbxReader
+from reconcile.report import files
+from reconcile.store.ledger import Ledger
+from reconcile.store.lock import RunLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from reconcile.config import Config
+    from reconcile.model import Exit
+
+
+def _quiet(_what: str, _done: int, _all: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def _never() -> None:
+    """No signal has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a command needs of the machine that it runs on; time comes from here and only here."""
+
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    user: str
+    """Who runs the command; recorded with approvals and adoptions."""
+    interrupted: Callable[[], Exit | None] = _never
+    """The exit code of the signal that asked to stop, or None."""
+    progress: Callable[[str, int, int], None] = _quiet
+    """Called with what is being done, how much is done, and of how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The open parts."""
+
+    config: Config
+    world: World
+    ledger: Ledger
+    reader: PbxReader
+    connection: Connection
+    reports: Path
+
+    def now(self) -> datetime:
+        """The world's time."""
+        return self.world.clock()
+
+
+def connection_of(config: Config, world: World) -> Connection:
+    """How to reach the PBX; raises ConfigError without a secret."""
+    return Connection(
+        url=config.pbx.url,
+        client_id=config.pbx.client_id,
+        client_secret=config.client_secret(world.environ),
+        ca_file=str(config.path(config.pbx.ca_file)) if config.pbx.ca_file else "",
+        concurrency=config.pbx.concurrency,
+        timeout=config.pbx.timeout_seconds,
+    )
+
+
+@contextmanager
+def opened(config: Config, world: World, command: str) -> Iterator[Session]:
+    """Secret, report folder, lock, state, connection: whatever is missing stops it before work.
+
+    Raises ConfigError, StateError or LockBusy. No request is sent yet.
+    """
+    connection = connection_of(config, world)
+    reports = config.path(config.report.directory)
+    files.check_writable(reports)
+    url, base = config.state.url, config.base
+    with (
+        RunLock(url, base=base, command=command, now=world.clock()),
+        Ledger.open(url, base=base, pbx_url=connection.url) as ledger,
+        PbxReader(connection, sleep=world.sleep) as reader,
+    ):
+        yield Session(
+            config=config,
+            world=world,
+            ledger=ledger,
+            reader=reader,
+            connection=connection,
+            reports=reports,
+        )

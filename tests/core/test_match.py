@@ -1,0 +1,332 @@
+"""The diff: what proves that a contact is somebody in the CRM."""
+
+from __future__ import annotations
+
+import builders as b
+import pytest
+
+from reconcile.core.match import match
+from reconcile.model import Strength
+
+JO = {"Id": 1, "FirstName": "Jo", "LastName": "Doe", "PhoneNumber": "+49301234567"}
+RECORD = {"id": "4711", "first_name": "Jo", "last_name": "Doe", "phone": "030 1234567"}
+
+
+def evidence(crm, pbx, claims=None):
+    return match(crm, pbx, claims or {}, region="DE").evidence
+
+
+def only(crm, pbx, claims=None):
+    (one,) = evidence(crm, pbx, claims)
+    return one
+
+
+# ------------------------------------------------------------------ strong
+
+
+def test_an_unshared_number_with_the_same_name_is_strong():
+    found = only(b.crm(RECORD), b.pbx(JO))
+    assert found.strength is Strength.STRONG
+    assert str(found.proofs[0]) == (
+        "number +49301234567 belongs to CRM record 4711 (Jo Doe); the names are the same"
+    )
+
+
+@pytest.mark.parametrize("name", ["Josephine Doe-Doe Jo", "Doe", "J. Doe", "DOE Jo"])
+def test_an_unshared_number_with_a_compatible_name_is_strong(name):
+    assert only(b.crm(RECORD), b.pbx({**JO, "FirstName": name, "LastName": ""})).strength == 2
+
+
+def test_an_unshared_number_without_names_is_strong_only_with_the_same_company():
+    record = {**RECORD, "first_name": "", "last_name": "", "company": "ACME GmbH"}
+    nameless = {"Id": 1, "PhoneNumber": "+49301234567", "CompanyName": "ACME"}
+    assert only(b.crm(record), b.pbx(nameless)).strength is Strength.STRONG
+    other = {**nameless, "CompanyName": "Umbrella"}
+    assert only(b.crm(record), b.pbx(other)).strength is Strength.WEAK
+
+
+def test_an_unshared_address_is_strong_whatever_the_name():
+    record = {**RECORD, "phone": "", "email": "jo@example.com"}
+    contact = {"Id": 1, "FirstName": "Somebody", "LastName": "Else", "Email": "JO@example.com"}
+    assert only(b.crm(record), b.pbx(contact)).strength is Strength.STRONG
+
+
+def test_a_plus_address_protects():
+    record = {**RECORD, "phone": "", "email": "jo+crm@example.com"}
+    contact = {**JO, "PhoneNumber": "0999 1", "Email": "jo@example.com"}
+    assert only(b.crm(record), b.pbx(contact)).strength is Strength.STRONG
+
+
+def test_name_with_company_is_strong():
+    record = {**RECORD, "phone": "", "company": "ACME GmbH"}
+    contact = {"Id": 1, "FirstName": "Doe", "LastName": "Jo", "CompanyName": "Acme"}
+    found = only(b.crm(record), b.pbx(contact))
+    assert found.strength is Strength.STRONG
+    assert found.proofs[0].kind == "name_company"
+
+
+def test_a_living_claim_is_strong_when_nothing_else_agrees_any_more():
+    contact = {"Id": 1, "FirstName": "Jo", "LastName": "Doe", "PhoneNumber": "030 999999"}
+    pbx = b.pbx(contact)
+    claims = {1: b.claim(pbx.contact(0))}
+    record = {**RECORD, "phone": "040 7654321"}
+    found = only(b.crm(record), pbx, claims)
+    assert found.proofs[0].kind == "claim"
+    assert str(found.proofs[0]).startswith("its CRM record is still in the CRM: CRM record 4711")
+
+
+def test_a_claim_whose_record_was_merged_leads_to_the_master():
+    pbx = b.pbx({**JO, "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), crm_id="1")}
+    crm = b.crm(
+        {"id": "1", "first_name": "Jo", "last_name": "Doe", "gone": True, "merged_into": "2"},
+        {"id": "2", "first_name": "Jo", "last_name": "Doe", "gone": True, "merged_into": "3"},
+        {"id": "3", "first_name": "Jo", "last_name": "Doe", "phone": "040 7654321"},
+    )
+    assert only(crm, pbx, claims).proofs[0].crm_id == "3"
+
+
+def test_records_that_are_merged_in_a_circle_prove_nothing():
+    pbx = b.pbx({**JO, "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), crm_id="1")}
+    crm = b.crm(
+        {"id": "1", "gone": True, "merged_into": "2"}, {"id": "2", "gone": True, "merged_into": "1"}
+    )
+    assert only(crm, pbx, claims).strength is None
+
+
+def test_a_tag_that_is_a_living_crm_id_is_strong_unless_the_names_differ():
+    record = {**RECORD, "phone": ""}
+    tagged = {"Id": 1, "FirstName": "Jo", "LastName": "Doe", "Tag": "4711"}
+    assert only(b.crm(record), b.pbx(tagged)).proofs[0].kind == "crm_id"
+    stranger = {**tagged, "FirstName": "Ann", "LastName": "Lee"}
+    assert only(b.crm(record), b.pbx(stranger)).strength is Strength.WEAK
+
+
+def test_the_claimed_record_is_preferred_to_all_others():
+    pbx = b.pbx({**JO, "Email": "ann@example.com"})
+    claims = {1: b.claim(pbx.contact(0))}
+    crm = b.crm(
+        {"id": "1", "first_name": "Ann", "last_name": "Lee", "email": "ann@example.com"}, RECORD
+    )
+    assert only(crm, pbx, claims).proofs[0].crm_id == "4711"
+
+
+# ------------------------------------------------------------------ shared keys
+
+
+SWITCHBOARD = "030 5550000"
+
+
+def _two_people(**more):
+    return b.crm(
+        {"id": "1", "first_name": "Ann", "last_name": "Lee", "phone": SWITCHBOARD, **more},
+        {"id": "2", "first_name": "Bob", "last_name": "Ray", "phone": SWITCHBOARD},
+    )
+
+
+def test_a_shared_number_with_the_full_name_of_one_is_strong():
+    contact = {"Id": 1, "FirstName": "Bob", "LastName": "Ray", "PhoneNumber": SWITCHBOARD}
+    assert only(_two_people(), b.pbx(contact)).proofs[0].crm_id == "2"
+
+
+def test_a_shared_number_alone_is_weak():
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "PhoneNumber": SWITCHBOARD}
+    found = only(_two_people(), b.pbx(contact))
+    assert found.strength is Strength.WEAK
+    assert str(found.proofs[0]) == (
+        "number +49305550000 proves nothing: 2 in the CRM share it, none with this name,"
+        " and it has no other key"
+    )
+
+
+def test_a_leaver_with_a_number_of_their_own_is_not_kept_by_the_switchboard():
+    contact = {
+        "Id": 1,
+        "FirstName": "Eve",
+        "LastName": "Fox",
+        "Business": SWITCHBOARD,
+        "PhoneNumber": "0151 23456789",
+    }
+    found = only(_two_people(), b.pbx(contact))
+    assert found.strength is None
+    assert found.unseen == ("0151 23456789",)
+
+
+@pytest.mark.parametrize("name", ["B. Ray", "Ben Ray"])
+def test_a_shared_number_with_initials_or_half_a_name_is_weak(name):
+    first, last = name.split()
+    contact = {"Id": 1, "FirstName": first, "LastName": last, "PhoneNumber": SWITCHBOARD}
+    assert only(_two_people(), b.pbx(contact)).strength is Strength.WEAK
+
+
+def test_a_name_that_fits_two_who_share_a_number_is_weak():
+    crm = b.crm(
+        {"id": "1", "first_name": "Ann Mary", "last_name": "Lee", "phone": SWITCHBOARD},
+        {"id": "2", "first_name": "Ann Rose", "last_name": "Lee", "phone": SWITCHBOARD},
+    )
+    contact = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": SWITCHBOARD}
+    found = only(crm, b.pbx(contact))
+    assert found.strength is Strength.WEAK
+    assert {p.crm_id for p in found.proofs} == {"1", "2"}
+
+
+def test_two_records_of_one_person_do_not_share_a_key():
+    crm = b.crm(RECORD, {**RECORD, "id": "4712"})
+    assert only(crm, b.pbx(JO)).strength is Strength.STRONG
+
+
+def test_a_company_main_number_is_shared_even_if_one_person_has_it():
+    crm = b.crm({"id": "1", "first_name": "Ann", "last_name": "Lee", "main": SWITCHBOARD})
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "PhoneNumber": SWITCHBOARD}
+    assert only(crm, b.pbx(contact)).strength is Strength.WEAK
+    named = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": SWITCHBOARD}
+    assert only(crm, b.pbx(named)).strength is Strength.STRONG
+
+
+def test_a_role_address_is_shared_even_if_one_person_has_it():
+    crm = b.crm({"id": "1", "first_name": "Ann", "last_name": "Lee", "email": "info@x.de"})
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "Email": "info@x.de"}
+    assert only(crm, b.pbx(contact)).strength is Strength.WEAK
+
+
+def test_a_switchboard_of_thousands_stays_cheap():
+    n = 3000
+    crm = b.crm(
+        *(
+            {"id": str(i), "first_name": f"F{i}x", "last_name": f"L{i}x", "phone": SWITCHBOARD}
+            for i in range(n)
+        )
+    )
+    pbx = b.pbx(
+        *(
+            {"Id": i + 1, "FirstName": f"F{i}x", "LastName": f"L{i}x", "Business": SWITCHBOARD}
+            for i in range(n)
+        )
+    )
+    assert all(e.strength is Strength.STRONG for e in evidence(crm, pbx))
+
+
+# ------------------------------------------------------------------ weak and none
+
+
+def test_a_number_now_on_somebody_else_is_weak_and_names_them():
+    contact = {**JO, "FirstName": "Ann", "LastName": "Lee"}
+    found = only(b.crm(RECORD), b.pbx(contact))
+    assert found.strength is Strength.WEAK
+    assert str(found.proofs[0]).endswith("CRM record 4711 (Jo Doe); the names differ")
+
+
+def test_a_relative_on_the_same_number_is_weak():
+    assert only(b.crm(RECORD), b.pbx({**JO, "FirstName": "Jane"})).strength is Strength.WEAK
+
+
+def test_the_same_name_alone_proves_nothing():
+    contact = {**JO, "PhoneNumber": "040 7654321"}
+    assert only(b.crm(RECORD), b.pbx(contact)).strength is None
+
+
+def test_records_flagged_as_gone_prove_nothing_and_are_seen():
+    found = only(b.crm({**RECORD, "gone": True}), b.pbx(JO))
+    assert found.strength is None
+    assert found.unseen == ()
+
+
+def test_blank_keys_never_meet():
+    crm = b.crm({"id": "1", "first_name": "", "last_name": ""})
+    found = only(crm, b.pbx({"Id": 1}))
+    assert found.strength is None
+    assert not found.has_key
+
+
+def test_the_fax_is_no_key():
+    contact = {"Id": 1, "FirstName": "Jo", "LastName": "Doe", "BusinessFax": "+49301234567"}
+    found = only(b.crm(RECORD), b.pbx(contact))
+    assert found.strength is None
+    assert not found.has_key
+
+
+def test_an_id_that_was_given_to_somebody_else_breaks_the_claim():
+    pbx = b.pbx({**JO, "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), name="Ann Lee")}
+    found = only(b.crm(RECORD), pbx, claims)
+    assert not found.same_person
+    assert found.strength is None
+
+
+def test_a_claim_on_a_company_contact_is_compared_by_its_company():
+    pbx = b.pbx({"Id": 1, "CompanyName": "ACME", "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), name="Umbrella")}
+    assert not only(b.crm(RECORD), pbx, claims).same_person
+
+
+def test_the_country_of_a_record_reads_its_numbers_too():
+    record = {**RECORD, "phone": "01 45 67 89 01", "country": "fr"}
+    contact = {**JO, "PhoneNumber": "+33145678901"}
+    assert only(b.crm(record), b.pbx(contact)).strength is Strength.STRONG
+
+
+# ------------------------------------------------------------------ the CRM's side
+
+
+def test_every_record_stands_in_one_count():
+    crm = b.crm(
+        RECORD,
+        {"id": "2", "first_name": "No", "last_name": "Number"},
+        {"id": "3", "first_name": "Miss", "last_name": "Ing", "phone": "030 888888"},
+        {"id": "4", "first_name": "Left", "last_name": "Us", "phone": "030 777777", "gone": True},
+    )
+    counts = match(crm, b.pbx(JO), {}, region="DE").counts_crm
+    assert counts == {"read": 4, "matched": 1, "missing": 1, "gone": 1, "without_number": 1}
+
+
+def test_missing_records_name_row_and_person():
+    crm = b.crm(RECORD, {"id": "3", "full_name": "Miss Ing", "phone": "030 888888"})
+    (missing,) = match(crm, b.pbx(JO), {}, region="DE").missing
+    assert (missing.crm_id, missing.row, missing.name) == ("3", 3, "Miss Ing")
+
+
+def test_one_person_with_two_contacts_is_a_duplicate():
+    (duplicate,) = match(b.crm(RECORD), b.pbx(JO, {**JO, "Id": 2}), {}, region="DE").duplicates
+    assert duplicate.contact_ids == (1, 2)
+
+
+def test_drift_says_what_each_side_has():
+    record = {**RECORD, "company": "ACME GmbH", "email": "jo@x.de", "mobile": "0151 23456789"}
+    contact = {**JO, "FirstName": "J.", "CompanyName": "Umbrella", "Home": "040 7654321"}
+    drift = match(b.crm(record), b.pbx(contact), {}, region="DE").drift
+    assert {(d.field, d.crm, d.pbx) for d in drift} == {
+        ("name", "Jo Doe", "J. Doe"),
+        ("company", "ACME GmbH", "Umbrella"),
+        ("email", "jo@x.de", ""),
+        ("numbers", "0151 23456789", "040 7654321"),
+    }
+
+
+def test_another_spelling_is_no_drift():
+    record = {**RECORD, "first_name": "JO", "company": "ACME GmbH", "phone": "0049 30 1234567"}
+    contact = {**JO, "CompanyName": "Acme"}
+    assert match(b.crm(record), b.pbx(contact), {}, region="DE").drift == ()
+
+
+def test_fill_rates_count_a_record_once_whichever_column_is_filled():
+    crm = b.crm(
+        {**RECORD, "mobile": "0151 23456789"},
+        {"id": "2", "first_name": "Ann", "last_name": "Lee"},
+    )
+    fill = match(crm, b.pbx(JO), {}, region="DE").fill
+    assert fill["phone"] == 0.5
+    assert fill["id"] == 1.0
+
+
+def test_an_export_without_living_records_has_no_fill():
+    assert match(b.crm({**RECORD, "gone": True}), b.pbx(JO), {}, region="DE").fill == {}
+
+
+def test_an_empty_listing_gives_no_evidence():
+    assert match(b.crm(RECORD), b.pbx(), {}, region="DE").evidence == ()
+
+
+def test_an_export_without_phone_columns_matches_by_address():
+    crm = b.crm({"id": "1", "first_name": "Jo", "last_name": "Doe", "email": "jo@x.de"})
+    assert only(crm, b.pbx({"Id": 1, "Email": "jo@x.de"})).strength is Strength.STRONG

@@ -1,0 +1,336 @@
+"""The decision table, a row a test, and what an accepted export leaves in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import builders as b
+import pytest
+
+from reconcile.core import plan
+from reconcile.core.match import match
+from reconcile.model import ClaimOrigin, ExportColumn, Plan, Verdict
+
+RULES = plan.Rules(
+    contact_types=frozenset({"3CX"}),
+    protection=plan.Protection(),
+    owner_tag="",
+    grace_exports=2,
+    grace_hours=20,
+    region="DE",
+)
+OTHERS = b.crm({"id": "1", "first_name": "Ann", "last_name": "Lee", "phone": "030 1111111"})
+JO = {"Id": 7, "FirstName": "Jo", "LastName": "Doe", "PhoneNumber": "+49301234567"}
+
+
+def decide(contact, *, crm=OTHERS, claims="own", rules=RULES, counts=True, now=b.NOW):
+    """The decision on one contact; None if it is simply matched."""
+    pbx = b.pbx(contact)
+    if claims == "own":
+        claims = {contact["Id"]: b.claim(pbx.contact(0))}
+    matching = match(crm, pbx, claims, region="DE")
+    decisions = plan.build(
+        pbx, matching, claims=claims, rules=rules, text=crm.text, counts=counts, now=now
+    )
+    return decisions[0] if decisions else None
+
+
+def absent_for(exports, hours):
+    """A claim on JO that was absent before this export."""
+    contact = b.pbx(JO).contact(0)
+    return {
+        7: b.claim(contact, absent_exports=exports, first_absent=b.NOW - timedelta(hours=hours))
+    }
+
+
+# ------------------------------------------------------------------ the rows
+
+
+def test_row_1_another_type_is_out_of_scope_even_if_it_matches():
+    contact = {**JO, "ContactType": "M365", "PhoneNumber": "030 1111111", "LastName": "Lee"}
+    assert decide(contact).verdict is Verdict.OUT_OF_SCOPE
+
+
+def test_row_1_no_type_at_all_is_out_of_scope():
+    found = decide({**JO, "ContactType": ""})
+    assert (found.verdict, found.reason) == (Verdict.OUT_OF_SCOPE, "its type is not given")
+
+
+def test_row_2_strong_evidence_is_matched_and_stands_in_no_list():
+    assert decide({**JO, "FirstName": "Ann", "LastName": "Lee", "Home": "030 1111111"}) is None
+
+
+def test_row_3_weak_evidence_is_for_a_person():
+    found = decide({**JO, "Home": "030 1111111"})
+    assert found.verdict is Verdict.REVIEW
+    assert "the names differ" in found.reason
+
+
+def test_row_3_a_contact_without_any_key_is_for_a_person():
+    found = decide({"Id": 7, "FirstName": "Jo"})
+    assert found.verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize(
+    "protection",
+    [
+        plan.Protection.of(ids=[7]),
+        plan.Protection.of(tags=["vip"]),
+        plan.Protection.of(numbers=["030 1234567"], region="DE"),
+        plan.Protection.of(names=["Doe"]),
+        plan.Protection.of(names=["acme"]),
+    ],
+)
+def test_row_4_protected_by_id_tag_number_or_name(protection):
+    contact = {**JO, "Tag": "VIP", "CompanyName": "ACME"}
+    found = decide(contact, rules=replace(RULES, protection=protection))
+    assert found.verdict is Verdict.PROTECTED
+    assert "protect list" in found.reason
+
+
+def test_row_4_protects_nobody_else():
+    protection = plan.Protection.of(
+        ids=[8], tags=["x", ""], numbers=["030 7777777"], names=["Ann Lee", ""], region="DE"
+    )
+    found = decide(JO, rules=replace(RULES, protection=protection))
+    assert found.verdict is Verdict.WAITING
+
+
+def test_row_5_what_never_matched_is_unmanaged():
+    assert decide(JO, claims={}).verdict is Verdict.UNMANAGED
+
+
+def test_row_5_an_id_of_somebody_else_now_is_unmanaged():
+    found = decide(JO, claims={7: b.claim(b.pbx(JO).contact(0), name="Ann Lee")})
+    assert found.verdict is Verdict.UNMANAGED
+    assert "somebody else" in found.reason
+
+
+def test_row_5_the_owner_tag_counts_as_a_claim():
+    rules = replace(RULES, owner_tag="crm")
+    assert decide({**JO, "Tag": "crm"}, claims={}, rules=rules).verdict is Verdict.WAITING
+    assert decide({**JO, "Tag": "other"}, claims={}, rules=rules).verdict is Verdict.UNMANAGED
+
+
+def test_row_5_an_empty_tag_is_never_the_owner_tag():
+    assert decide({**JO, "Tag": ""}, claims={}).verdict is Verdict.UNMANAGED
+
+
+def test_row_6_an_edit_in_3cx_is_for_a_person():
+    found = decide(JO, claims={7: b.claim(b.pbx(JO).contact(0), fingerprint="as it was")})
+    assert found.verdict is Verdict.REVIEW
+    assert "edited" in found.reason
+
+
+def test_row_7_a_number_that_the_text_still_holds_is_for_a_person():
+    crm = replace(OTHERS, text=OTHERS.text + "Notes\nold: (0)30-123 45 67\n")
+    found = decide(JO, crm=crm)
+    assert found.verdict is Verdict.REVIEW
+    assert found.vetoed == "+49301234567"
+
+
+def test_row_7_an_export_without_text_keeps_everybody():
+    assert decide(JO, crm=replace(OTHERS, text="")).verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize(("exports", "hours"), [(0, 100), (1, 19.9)])
+def test_row_8_absent_but_not_for_long_enough_waits(exports, hours):
+    found = decide(JO, claims=absent_for(exports, hours))
+    assert found.verdict is Verdict.WAITING
+    assert found.due == found.first_absent + timedelta(hours=20)
+    assert found.absent_exports == exports + 1
+
+
+def test_row_9_absent_for_long_enough_is_deleted():
+    found = decide(JO, claims=absent_for(1, 20))
+    assert found.verdict is Verdict.DELETE
+    assert found.reason == (
+        "CRM record 4711 is absent since 2026-11-23 06:30 UTC, in 2 of 2 exports"
+    )
+
+
+def test_row_9_an_adopted_contact_has_no_record_to_name():
+    contact = b.pbx(JO).contact(0)
+    claims = {7: b.claim(contact, crm_id="", origin=ClaimOrigin.ADOPT)}
+    found = decide(JO, claims=claims, rules=replace(RULES, immediate=True))
+    assert found.verdict is Verdict.DELETE
+    assert found.reason.startswith("its person is absent")
+
+
+def test_the_same_export_again_does_not_count():
+    found = decide(JO, claims=absent_for(1, 100), counts=False)
+    assert (found.verdict, found.absent_exports) == (Verdict.WAITING, 1)
+
+
+def test_without_grace_an_absent_contact_is_deleted_at_once():
+    assert decide(JO, rules=replace(RULES, immediate=True)).verdict is Verdict.DELETE
+
+
+def test_without_grace_an_edited_contact_is_still_for_a_person():
+    rules = replace(RULES, immediate=True)
+    claims = {7: b.claim(b.pbx(JO).contact(0), fingerprint="as it was")}
+    assert decide(JO, claims=claims, rules=rules).verdict is Verdict.REVIEW
+
+
+def test_an_old_export_makes_no_deletes():
+    found = decide(JO, claims=absent_for(5, 100))
+    (kept,) = plan.without_deletes((found,))
+    assert kept.verdict is Verdict.WAITING
+    assert kept.reason.endswith("an older export proves no absence")
+
+
+# ------------------------------------------------------------------ the ledger afterwards
+
+
+def changes(contact, *, crm=OTHERS, claims=None, rules=RULES, history=False):
+    pbx = b.pbx(contact)
+    claims = {contact["Id"]: b.claim(pbx.contact(0))} if claims is None else claims
+    matching = match(crm, pbx, claims, region="DE")
+    decisions = plan.build(
+        pbx, matching, claims=claims, rules=rules, text=crm.text, counts=True, now=b.NOW
+    )
+    return plan.claim_changes(pbx, matching, decisions, claims=claims, rules=rules, history=history)
+
+
+ANN = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": "+49301111111"}
+
+
+def test_a_match_makes_a_claim():
+    (made,) = changes(ANN, claims={}).renewed
+    assert (made.contact_id, made.crm_id, made.name) == (1, "1", "Ann Lee")
+    assert made.fingerprint == b.pbx(ANN).contact(0).fingerprint
+
+
+def test_a_match_of_another_type_makes_no_claim():
+    assert changes({**ANN, "ContactType": "M365"}, claims={}).renewed == ()
+
+
+def test_an_unchanged_claim_is_not_written_again():
+    claims = {1: b.claim(b.pbx(ANN).contact(0), crm_id="1")}
+    assert changes(ANN, claims=claims).renewed == ()
+
+
+def test_an_absence_counts_and_begins_now():
+    (claim,) = changes(JO).renewed
+    assert (claim.absent_exports, claim.first_absent) == (1, b.NOW)
+
+
+def test_coming_back_ends_the_absence():
+    before = b.claim(b.pbx(ANN).contact(0), crm_id="1", absent_exports=1, first_absent=b.NOW)
+    (claim,) = changes(ANN, claims={1: before}).renewed
+    assert (claim.absent_exports, claim.first_absent) == (0, None)
+
+
+def test_an_edit_starts_the_grace_again_from_the_new_content():
+    before = b.claim(b.pbx(JO).contact(0), fingerprint="as it was", absent_exports=1)
+    (claim,) = changes(JO, claims={7: before}).renewed
+    assert claim.absent_exports == 0
+    assert claim.fingerprint == b.pbx(JO).contact(0).fingerprint
+
+
+def test_a_doubt_starts_the_grace_again():
+    contact = {**JO, "Home": "030 1111111"}
+    before = b.claim(b.pbx(contact).contact(0), absent_exports=1, first_absent=b.NOW)
+    (claim,) = changes(contact, claims={7: before}).renewed
+    assert claim.absent_exports == 0
+
+
+def test_protection_does_not_start_the_grace_again():
+    rules = replace(RULES, protection=plan.Protection.of(ids=[7]))
+    (claim,) = changes(JO, rules=rules).renewed
+    assert claim.absent_exports == 1
+
+
+def test_a_contact_that_is_no_longer_listed_loses_its_claim():
+    claims = {99: b.claim(b.contact(99, FirstName="X"))}
+    assert changes(ANN, claims=claims).released == (99,)
+
+
+def test_an_id_of_somebody_else_loses_its_claim():
+    claims = {7: b.claim(b.pbx(JO).contact(0), name="Ann Lee")}
+    found = changes(JO, claims=claims)
+    assert (found.renewed, found.released) == ((), (7,))
+
+
+def test_a_reused_id_that_matches_is_claimed_anew():
+    claims = {1: b.claim(b.pbx(ANN).contact(0), name="Jo Doe")}
+    found = changes(ANN, claims=claims)
+    assert found.renewed[0].name == "Ann Lee"
+    assert found.released == ()
+
+
+def test_an_owner_tag_makes_a_claim_that_grace_is_counted_on():
+    (claim,) = changes(
+        {**JO, "Tag": "crm"}, claims={}, rules=replace(RULES, owner_tag="crm")
+    ).renewed
+    assert (claim.origin, claim.absent_exports) == (ClaimOrigin.TAG, 1)
+
+
+def test_an_owner_tag_out_of_scope_makes_no_claim():
+    contact = {**JO, "Tag": "crm", "ContactType": "M365"}
+    assert changes(contact, claims={}, rules=replace(RULES, owner_tag="crm")).renewed == ()
+
+
+def test_an_old_export_makes_new_claims_and_touches_no_other():
+    (made,) = changes(ANN, claims={}, history=True).renewed
+    assert made.crm_id == "1"
+    old = {1: b.claim(b.pbx(ANN).contact(0), crm_id="9"), 99: b.claim(b.contact(99))}
+    found = changes(ANN, claims=old, history=True)
+    assert (found.renewed, found.released) == ((), ())
+
+
+# ------------------------------------------------------------------ plan and digest
+
+
+def _plan(**changes):
+    values = {
+        "pbx_url": "https://pbx.example.com",
+        "immediate": False,
+        "rules": "r",
+        "state_id": "s",
+        "source_sha256": "a" * 64,
+        "decisions": (decide(JO, claims=absent_for(1, 20)),),
+        "matched": 3,
+    }
+    return Plan(**{**values, **changes})
+
+
+def test_counts_add_up_to_what_was_read():
+    counts = _plan().counts
+    assert counts["read"] == 4
+    assert sum(n for name, n in counts.items() if name != "read") == 4
+
+
+def test_the_same_plan_has_the_same_digest_and_another_one_has_not():
+    assert _plan().digest == _plan().digest
+    others = [
+        _plan(immediate=True),
+        _plan(rules="other"),
+        _plan(state_id="other"),
+        _plan(pbx_url="https://other.example.com"),
+        _plan(source_sha256="b" * 64),
+        _plan(decisions=()),
+    ]
+    assert len({_plan().digest, *(p.digest for p in others)}) == 7
+
+
+def test_the_canonical_plan_holds_no_personal_data():
+    assert "Doe" not in _plan().canonical
+    assert "1234567" not in _plan().canonical.replace(b.pbx(JO).contact(0).fingerprint, "")
+
+
+def test_rules_change_with_columns_region_and_types_but_not_with_limits():
+    source = b.source()
+    same = plan.rules_fingerprint(source, RULES)
+    assert plan.rules_fingerprint(source, replace(RULES, grace_exports=9)) == same
+    other = b.source(columns=(ExportColumn(header="Fax", reads_as="phone"),))
+    ignored = b.source(columns=(*source.columns, ExportColumn(header="Notes", reads_as="")))
+    assert plan.rules_fingerprint(ignored, RULES) == same
+    changed = {
+        plan.rules_fingerprint(other, RULES),
+        plan.rules_fingerprint(source, replace(RULES, region="FR")),
+        plan.rules_fingerprint(source, replace(RULES, contact_types=frozenset({"CRM"}))),
+    }
+    assert same not in changed
+    assert len(changed) == 3

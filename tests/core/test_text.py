@@ -1,0 +1,124 @@
+"""Names, companies and addresses as people type them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.core.text import (
+    Agreement,
+    addresses,
+    agreement,
+    company_key,
+    fold,
+    is_role,
+    name_key,
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Müller", "Mueller"),
+        ("Müller", "MULLER"),
+        ("Mu\u0308ller", "Müller"),  # NFD, as macOS and vCards write it
+        ("Groß", "Gross"),
+        ("Łukasz", "Lukasz"),
+        ("Søren", "Soren"),
+        ("O&apos;Brien", "O'Brien"),
+    ],
+)
+def test_the_same_word_in_two_spellings_folds_to_one(one, other):
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Doe, Jo", "Jo Doe"),
+        ("Dr. Jo Doe", "Jo Doe"),
+        ("jo\u200b doe", "Jo Doe"),  # a zero-width space
+        ("Prof. Dr. med. Anna Schmidt", "Schmidt Anna"),
+    ],
+)
+def test_names_compare_without_order_titles_and_invisible_characters(one, other):
+    assert name_key(one) == name_key(other)
+
+
+def test_a_name_of_nothing_but_a_title_is_still_a_name():
+    assert name_key("Herr") == "herr"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("jo doe", "jo doe", Agreement.SAME),
+        ("jo doe", "doe jo maria", Agreement.COMPATIBLE),
+        ("doe", "doe jo", Agreement.COMPATIBLE),
+        ("doe j", "doe jo", Agreement.INITIALS),
+        ("doe jo", "doe j m", Agreement.INITIALS),
+        ("doe jo", "doe jane", Agreement.PARTIAL),
+        ("j d", "jo doe", Agreement.CONFLICT),
+        ("jo doe", "ann lee", Agreement.CONFLICT),
+        ("", "jo doe", Agreement.UNKNOWN),
+        ("", "", Agreement.UNKNOWN),
+    ],
+)
+def test_how_two_names_relate(one, other, expected):
+    assert agreement(one, other) is expected
+    assert agreement(other, one) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ACME GmbH & Co. KG", "Acme"),
+        ("ACME Ltd.", "ACME Limited"),
+        ("Müller AG", "Mueller"),
+    ],
+)
+def test_companies_compare_without_their_legal_form(one, other):
+    assert company_key(one) == company_key(other)
+
+
+def test_a_company_that_is_only_a_legal_form_keeps_it():
+    assert company_key("AG") == "ag"
+
+
+def test_a_company_that_3cx_cut_at_50_characters_is_the_same():
+    long = "Gesellschaft für außerordentlich lange Firmennamen und Beteiligungen"
+    assert company_key(long) == company_key(long[:50])
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("Jo@Example.COM", ("jo@example.com",)),
+        ("mailto:jo@example.com", ("jo@example.com",)),
+        ("jo+news@example.com", ("jo+news@example.com", "jo@example.com")),
+        ("a@x.de; b@y.de ::: c@z.de", ("a@x.de", "b@y.de", "c@z.de")),
+        ("Jo <jo@example.com>", ("jo@example.com",)),
+        ("jo@example.com.", ("jo@example.com",)),
+        ("no address", ()),
+        ("", ()),
+        ("+@example.com", ("+@example.com",)),
+    ],
+)
+def test_addresses_in_a_cell(cell, expected):
+    assert addresses(cell) == expected
+
+
+def test_role_addresses_belong_to_nobody():
+    assert is_role("info@example.com")
+    assert not is_role("jo@example.com")
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_agreement_never_depends_on_the_side(one, other):
+    assert agreement(name_key(one), name_key(other)) is agreement(name_key(other), name_key(one))
+
+
+@given(st.text(max_size=60))
+def test_keys_are_stable_under_a_second_look(text):
+    assert name_key(name_key(text)) == name_key(text)
