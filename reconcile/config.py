@@ -166,7 +166,7 @@ class Notify(_Section):
         return url
 
 
-class _Document(_Section):
+class Document(_Section):
     """The whole file."""
 
     mode: Mode = Field(strict=False)
@@ -179,7 +179,7 @@ class _Document(_Section):
     notify: Notify = Notify()
 
 
-class Config(_Document):
+class Config(Document):
     """A validated configuration, and the folder that its relative paths start from."""
 
     base: Path
@@ -280,7 +280,7 @@ def column_mapping(path: Path) -> dict[str, str]:
 def validate(document: dict[str, Any], path: Path) -> Config:
     """Validate a document that was read from `path`."""
     try:
-        checked = _Document.model_validate(document)
+        checked = Document.model_validate(document)
     except ValidationError as error:
         problems = [
             Problem(code="config", file=path.name, column=_dotted(e["loc"]), message=_words(e))

@@ -231,7 +231,7 @@ def _moved_fill(facts: Facts) -> Iterator[Finding]:
     now = facts.matching.fill
     moved = []
     for column in _KEY_COLUMNS:
-        points = (now.get(column, 0.0) - last.fill.get(column, 0.0)) * 100
+        points = round((now.get(column, 0.0) - last.fill.get(column, 0.0)) * 100, 2)
         if abs(points) > _FILL_POINTS and abs(points) / 100 * facts.living > _FEW:
             was, became = last.fill.get(column, 0.0), now.get(column, 0.0)
             moved.append(f"{column} {was:.0%} → {became:.0%}")
@@ -434,7 +434,7 @@ def _baseline(facts: Facts) -> AcceptedExport | None:
 
 def _percent(part: int, whole: int) -> float:
     """Of nothing, everything: an empty base never makes a share look small."""
-    return part / whole * 100 if whole else 100.0 * bool(part)
+    return round(part / whole * 100, 6) if whole else 100.0 * bool(part)
 
 
 def _time(moment: object) -> str:

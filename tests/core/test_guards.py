@@ -1,0 +1,375 @@
+"""Each guard on both sides of its limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import builders as b
+import pytest
+
+from reconcile.core import guards
+from reconcile.model import (
+    AcceptedExport,
+    Action,
+    ClaimOrigin,
+    Decision,
+    DeleteGuard,
+    EtagKind,
+    Evidence,
+    Exit,
+    IfMatch,
+    LedgerView,
+    Level,
+    Matching,
+    Probe,
+    Proof,
+    Strength,
+    Subject,
+    Verdict,
+)
+
+LIMITS = guards.Limits(
+    max_deletes=20,
+    max_delete_percent=2.0,
+    max_weekly_percent=5.0,
+    max_shrink_percent=2.0,
+    min_matched_percent=95.0,
+)
+STRONG = (
+    Proof(
+        kind="number",
+        strength=Strength.STRONG,
+        key="+49",
+        crm_id="1",
+        crm_row=2,
+        crm_name="",
+        why="",
+    ),
+)
+
+
+def accepted(**changes):
+    values = {
+        "run_id": 3,
+        "sha256": "0" * 64,
+        "name": "contacts.csv",
+        "generated_at": b.NOW - timedelta(days=1),
+        "accepted_at": b.NOW - timedelta(days=1),
+        "records": 1000,
+        "fill": {"phone": 0.9},
+        "rules": "rules",
+    }
+    return AcceptedExport(**{**values, **changes})
+
+
+def facts(*, contacts=1000, deletes=0, lost=0, company="", vetoed=0, **changes):
+    """A thousand claimed contacts that match, with `deletes` of them due and `lost` unmatched."""
+    rows = [{"Id": i + 1, "CompanyName": company, "Department": ""} for i in range(contacts)]
+    pbx = b.pbx(*rows)
+    decisions = tuple(
+        Decision(
+            contact=pbx.contact(i),
+            verdict=Verdict.DELETE if i < deletes else Verdict.REVIEW,
+            reason="",
+            evidence=Evidence(contact_id=i + 1),
+            vetoed="" if i < deletes else "+49",
+        )
+        for i in range(deletes + vetoed)
+    )
+    evidence = tuple(
+        Evidence(contact_id=i + 1, proofs=() if i < lost else STRONG) for i in range(contacts)
+    )
+    values = {
+        "source": b.source(rows=1000, sha256="1" * 64),
+        "pbx": pbx,
+        "matching": Matching(evidence=evidence, counts_crm={}, fill={"phone": 0.9}),
+        "decisions": decisions,
+        "ledger": LedgerView(
+            claims={i + 1: b.claim(pbx.contact(i)) for i in range(contacts)},
+            last_accepted=accepted(),
+            newest_generated_at=b.NOW - timedelta(days=1),
+        ),
+        "limits": LIMITS,
+        "rules": "rules",
+        "delete_guard": DeleteGuard.COMPARE,
+        "probe": None,
+        "digest": "d" * 64,
+    }
+    return guards.Facts(**{**values, **changes})
+
+
+def with_ledger(found, **changes):
+    return replace(found, ledger=replace(found.ledger, **changes))
+
+
+def codes(found):
+    return {f.code: f.level for f in guards.evaluate(found)}
+
+
+def test_an_ordinary_night_has_no_finding():
+    assert guards.evaluate(facts(deletes=2)) == ()
+
+
+# ------------------------------------------------------------------ the reads
+
+
+def test_an_empty_listing_blocks_with_exit_6():
+    (finding,) = guards.evaluate(facts(contacts=0))
+    assert (finding.code, finding.level, finding.exit_code) == ("pbx_empty", Level.BLOCK, Exit.PBX)
+
+
+def test_unresolved_intents_block_with_exit_8():
+    action = Action(
+        id=1,
+        run_id=1,
+        contact_id=77,
+        tombstone_id=1,
+        guard=DeleteGuard.ETAG,
+        intended_at=b.NOW,
+        fingerprint="f",
+    )
+    (finding,) = guards.evaluate(with_ledger(facts(), unresolved=(action,)))
+    assert (finding.level, finding.exit_code) == (Level.BLOCK, Exit.STATE)
+    assert "77" in finding.message
+
+
+@pytest.mark.parametrize(("seconds", "blocked"), [(-1, True), (0, False), (1, False)])
+def test_an_export_older_than_the_last_blocks_with_exit_3(seconds, blocked):
+    found = facts()
+    made = found.ledger.newest_generated_at + timedelta(seconds=seconds)
+    found = replace(found, source=replace(found.source, generated_at=made))
+    assert (codes(found) == {"export_older": Level.BLOCK}) is blocked
+    assert all(f.exit_code is Exit.EXPORT for f in guards.evaluate(found))
+
+
+def test_the_same_export_again_is_said_and_never_older():
+    found = facts()
+    old = found.ledger.newest_generated_at - timedelta(days=3)
+    source = replace(found.source, sha256="0" * 64, generated_at=old)
+    assert codes(replace(found, source=source)) == {"export_repeated": Level.INFO}
+
+
+def test_an_old_export_fed_by_hand_is_said_and_compared_with_nothing():
+    found = replace(facts(lost=500), history=True, rules="others")
+    assert codes(found) == {"export_history": Level.INFO}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "asks"),
+    [
+        (1000, 980, False),  # 2 %: equal is allowed
+        (1000, 979, True),
+        (1000, 1100, False),
+        (100, 90, False),  # 10 records: equal is allowed
+        (100, 89, True),
+        (10, 1, False),
+        (11, 0, True),
+    ],
+)
+def test_a_shrunk_export_asks(before, now, asks):
+    found = with_ledger(facts(), last_accepted=accepted(records=before))
+    found = replace(found, source=replace(found.source, rows=now))
+    assert (codes(found).get("export_shrank") is Level.APPROVE) is asks
+
+
+def test_records_flagged_as_gone_shrink_the_export_too():
+    found = facts()
+    found = replace(found, source=replace(found.source, rows=1000, gone=21))
+    assert "export_shrank" in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("fill", "asks"), [(0.9, False), (0.85, False), (0.849, True), (0.951, True), (0.0, True)]
+)
+def test_a_column_that_is_filled_differently_asks(fill, asks):
+    found = facts()
+    found = replace(found, matching=replace(found.matching, fill={"phone": fill}))
+    assert ("fill_moved" in codes(found)) is asks
+
+
+def test_a_column_that_is_no_key_may_be_filled_as_it_likes():
+    found = facts()
+    fill = {"phone": 0.9, "country": 0.9}
+    assert codes(replace(found, matching=replace(found.matching, fill=fill))) == {}
+
+
+def test_two_records_of_a_small_export_do_not_move_its_fill():
+    found = facts()
+    found = replace(found, source=replace(found.source, rows=20))
+    found = with_ledger(found, last_accepted=accepted(records=20, fill={"phone": 1.0}))
+    assert "fill_moved" not in codes(found)
+
+
+def test_changed_rules_ask():
+    assert codes(replace(facts(), rules="others")) == {"rules_changed": Level.APPROVE}
+
+
+@pytest.mark.parametrize(("lost", "asks"), [(50, False), (51, True)])
+def test_a_low_matched_share_asks(lost, asks):
+    assert ("matched_share" in codes(facts(lost=lost))) is asks
+
+
+@pytest.mark.parametrize(("lost", "asks"), [(2, False), (3, True)])
+def test_two_leavers_of_a_small_company_are_no_low_share(lost, asks):
+    assert ("matched_share" in codes(facts(contacts=8, lost=lost))) is asks
+
+
+@pytest.mark.parametrize(
+    "change", [{"origin": ClaimOrigin.ADOPT}, {"first_absent": b.NOW, "absent_exports": 1}]
+)
+def test_contacts_that_did_not_match_before_are_not_missed(change):
+    found = facts(lost=500)
+    claims = {
+        i: replace(claim, **change) if i <= 500 else claim
+        for i, claim in found.ledger.claims.items()
+    }
+    assert codes(with_ledger(found, claims=claims)) == {}
+
+
+def test_the_first_export_is_compared_with_nothing():
+    found = LedgerView()
+    assert guards.evaluate(replace(facts(), ledger=found)) == ()
+
+
+# ------------------------------------------------------------------ the deletes
+
+
+@pytest.mark.parametrize(("deletes", "asks"), [(20, False), (21, True)])
+def test_too_many_deletes_ask(deletes, asks):
+    assert ("too_many_deletes" in codes(facts(contacts=2000, deletes=deletes))) is asks
+
+
+@pytest.mark.parametrize(
+    ("contacts", "deletes", "asks"),
+    [(500, 10, False), (500, 11, True), (10, 2, False), (10, 3, True)],
+)
+def test_too_large_a_share_asks(contacts, deletes, asks):
+    found = facts(contacts=contacts, deletes=deletes)
+    assert ("too_large_share" in codes(found)) is asks
+
+
+@pytest.mark.parametrize(
+    ("before", "deletes", "asks"), [(9, 1, False), (9, 2, True), (30, 0, False)]
+)
+def test_a_slow_loss_over_a_week_asks(before, deletes, asks):
+    found = with_ledger(facts(contacts=100, deletes=deletes), deleted_last_week=before)
+    assert ("too_many_in_a_week" in codes(found)) is asks
+
+
+@pytest.mark.parametrize(("before", "asks"), [(48, False), (49, True)])
+def test_a_week_is_measured_against_what_was_there_before(before, asks):
+    found = with_ledger(facts(contacts=952, deletes=2), deleted_last_week=before)
+    assert ("too_many_in_a_week" in codes(found)) is asks
+
+
+@pytest.mark.parametrize(
+    ("size", "deletes", "asks"), [(10, 3, False), (9, 3, True), (5, 2, True), (4, 2, False)]
+)
+def test_a_company_that_loses_many_asks(size, deletes, asks):
+    found = facts(contacts=size, deletes=deletes, company="ACME")
+    assert ("group_lost" in codes(found)) is asks
+
+
+def test_contacts_without_a_company_are_no_group():
+    assert "group_lost" not in codes(facts(contacts=5, deletes=2))
+
+
+@pytest.mark.parametrize(
+    ("vetoed", "deletes", "level"),
+    [(1, 1, None), (2, 1, Level.APPROVE), (2, 0, Level.INFO)],
+)
+def test_several_vetoes_ask_if_there_is_something_to_delete(vetoed, deletes, level):
+    assert codes(facts(deletes=deletes, vetoed=vetoed)).get("vetoes") is level
+
+
+@pytest.mark.parametrize(("deletes", "asks"), [(1, True), (0, False)])
+def test_a_plan_without_grace_always_asks(deletes, asks):
+    found = replace(facts(deletes=deletes), immediate=True)
+    assert ("without_grace" in codes(found)) is asks
+
+
+def test_nothing_claimed_makes_no_share_look_small():
+    found = replace(facts(contacts=5, deletes=3), ledger=LedgerView())
+    assert "too_large_share" in codes(found)
+
+
+# ------------------------------------------------------------------ the delete guard
+
+
+def probe(if_match, etags=EtagKind.WEAK):
+    return Probe(
+        pbx_url="https://pbx.example.com",
+        pbx_version="20.0.9.995",
+        probed_at=b.NOW,
+        etags=etags,
+        if_match=if_match,
+    )
+
+
+def guarded(**changes):
+    return replace(facts(deletes=1), delete_guard=DeleteGuard.ETAG, **changes)
+
+
+def test_a_proved_guard_is_no_finding():
+    assert codes(guarded(probe=probe(IfMatch.ENFORCED))) == {}
+
+
+def test_an_ignored_if_match_blocks_with_exit_6():
+    (finding,) = guards.evaluate(guarded(probe=probe(IfMatch.IGNORED)))
+    assert (finding.code, finding.level) == ("delete_guard_unavailable", Level.BLOCK)
+    assert finding.exit_code is Exit.PBX
+
+
+def test_a_pbx_without_etags_blocks_deletes_and_nothing_else():
+    found = guarded()
+    tagless = replace(found.pbx, etags=("",) * len(found.pbx))
+    assert codes(replace(found, pbx=tagless)) == {"delete_guard_unavailable": Level.BLOCK}
+    quiet = replace(facts(), delete_guard=DeleteGuard.ETAG, pbx=tagless)
+    assert codes(quiet) == {"delete_guard_unavailable": Level.INFO}
+
+
+@pytest.mark.parametrize("known", [None, probe(IfMatch.UNPROVEN)])
+def test_an_unproven_guard_is_said(known):
+    assert codes(guarded(probe=known)) == {"delete_guard_unproven": Level.INFO}
+
+
+# ------------------------------------------------------------------ what counts as evidence
+
+
+def finding(level, subject):
+    (one,) = guards.evaluate(facts(contacts=0))
+    return replace(one, level=level, subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("level", "subject", "approved", "counts"),
+    [
+        (Level.BLOCK, Subject.EXPORT, True, False),
+        (Level.BLOCK, Subject.PBX, False, False),
+        (Level.BLOCK, Subject.DELETES, False, True),
+        (Level.APPROVE, Subject.EXPORT, False, False),
+        (Level.APPROVE, Subject.EXPORT, True, True),
+        (Level.APPROVE, Subject.DELETES, False, True),
+        (Level.INFO, Subject.EXPORT, False, True),
+    ],
+)
+def test_an_export_in_doubt_counts_only_with_approval(level, subject, approved, counts):
+    assert guards.accepts((finding(level, subject),), approved=approved) is counts
+
+
+def test_the_gravest_finding_comes_first():
+    found = with_ledger(facts(deletes=21), newest_generated_at=b.NOW + timedelta(days=1))
+    levels = [f.level for f in guards.evaluate(found)]
+    assert levels == sorted(levels, key=[Level.BLOCK, Level.APPROVE, Level.INFO].index)
+    assert len(set(levels)) > 1
+
+
+def test_every_approval_names_the_command():
+    for found in guards.evaluate(facts(contacts=10, deletes=9)):
+        assert f"reconcile apply {'d' * 12}" in found.hint
+
+
+def test_only_key_columns_are_remembered():
+    matching = Matching(evidence=(), counts_crm={}, fill={"phone": 0.5, "country": 1.0})
+    assert guards.fill_of(matching) == {"phone": 0.5}

@@ -1,0 +1,61 @@
+"""The second opinion on the export's own text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.core import veto
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Notes;old 030 1234567;x",
+        "a,+49 (30) 1234567,b",
+        "fax: 030/123-45.67",
+        "0049301234567",
+        "1,493012345670000,2",
+        "030\u00a0123\u202f45\u201167",
+    ],
+)
+def test_a_number_is_found_however_it_is_written(text):
+    assert veto.find(text, {7: ("+49301234567",)}) == {7: "+49301234567"}
+
+
+@pytest.mark.parametrize("text", ["030 1234568", "030,1234567", "0123456 x7", "no number"])
+def test_another_number_is_not_found(text):
+    assert veto.find(text, {7: ("+49301234567",)}) == {}
+
+
+def test_an_address_is_found_in_any_case():
+    assert veto.find("x;JO@Example.com;y", {7: ("jo@example.com",)}) == {7: "jo@example.com"}
+
+
+def test_a_short_number_is_compared_whole_and_a_fragment_not_at_all():
+    assert veto.find("tel 777777", {7: ("777777",)}) == {7: "777777"}
+    assert veto.find("tel 77777", {7: ("77777",)}) == {}
+
+
+def test_each_contact_gets_its_own_answer():
+    wanted = {1: ("030 1111111",), 2: ("030 2222222",), 3: ("030 1111111", "x@y.de")}
+    assert veto.find("... 0301111111 ...", wanted) == {1: "030 1111111", 3: "030 1111111"}
+
+
+def test_without_any_text_everybody_is_kept():
+    assert set(veto.find("", {1: ("030 1111111",), 2: ()})) == {1, 2}
+
+
+def test_nothing_wanted_is_nothing_found():
+    assert veto.find("030 1111111", {1: ()}) == {}
+
+
+@given(
+    st.text(alphabet="0123456789", min_size=8, max_size=13),
+    st.text(alphabet=" .-/()", min_size=1, max_size=3),
+    st.text(alphabet='abc,;\n"', max_size=10),
+)
+def test_no_way_of_grouping_hides_a_number(digits, glue, around):
+    written = glue.join(digits)
+    assert veto.find(f"{around}{written}{around}", {1: (digits,)}) == {1: digits}
