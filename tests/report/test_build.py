@@ -1,0 +1,235 @@
+"""From a result to its report: status, exit code, headline, arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import builders as b
+import pytest
+
+from reconcile.core import plan
+from reconcile.core.match import match
+from reconcile.model import (
+    ContactOutcome,
+    DeleteGuard,
+    Exit,
+    Finding,
+    Level,
+    Outcome,
+    Plan,
+    Status,
+    Subject,
+)
+from reconcile.report.build import Result, build
+from reconcile.report.model import Report
+
+RULES = plan.Rules(
+    contact_types=frozenset({"3CX"}),
+    protection=plan.Protection(),
+    owner_tag="",
+    grace_exports=1,
+    grace_hours=0,
+    region="DE",
+)
+ANN = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": "030 1111111"}
+JO = {
+    "Id": 7,
+    "FirstName": "Jo",
+    "LastName": "Doe",
+    "PhoneNumber": "030 1234567",
+    "CompanyName": "ACME",
+    "Email": "jo@acme.example",
+}
+EVE = {"Id": 8, "FirstName": "Eve", "LastName": "Fox", "PhoneNumber": "030 1111111"}
+
+
+def result(*, grace=1, **changes) -> Result:
+    """Ann is matched, Jo is due, Eve has Ann's number."""
+    crm = b.crm(
+        {"id": "1", "first_name": "Ann", "last_name": "Lee", "phone": "030 1111111"},
+        {"id": "2", "first_name": "Max", "last_name": "New", "phone": "030 2222222"},
+    )
+    pbx = b.pbx(ANN, JO, EVE)
+    claims = {7: b.claim(pbx.contact(1))}
+    matching = match(crm, pbx, claims, region="DE")
+    rules = replace(RULES, grace_exports=grace)
+    decisions = plan.build(
+        pbx, matching, claims=claims, rules=rules, text=crm.text, counts=True, now=b.NOW
+    )
+    made = Plan(
+        pbx_url=pbx.url,
+        immediate=False,
+        rules="r",
+        state_id="s",
+        source_sha256=crm.source.sha256,
+        decisions=decisions,
+        matched=1,
+    )
+    values = {
+        "run_id": 12,
+        "command": "plan",
+        "mode": "review",
+        "started_at": b.NOW,
+        "finished_at": b.NOW + timedelta(seconds=3),
+        "version": "0.1.0",
+        "delete_guard": DeleteGuard.ETAG,
+        "crm": crm,
+        "pbx": pbx,
+        "matching": matching,
+        "plan": made,
+    }
+    return Result(**{**values, **changes})
+
+
+def finding(level, code="some_code", exit_code=Exit.APPROVAL) -> Finding:
+    return Finding(
+        code=code,
+        level=level,
+        subject=Subject.EXPORT,
+        observed="3",
+        limit="2",
+        message="Something was seen.",
+        hint="reconcile plan",
+        exit_code=exit_code,
+    )
+
+
+def outcomes(*kinds):
+    return tuple(
+        ContactOutcome(contact_id=7 + i, outcome=kind, guard=DeleteGuard.ETAG, detail="said")
+        for i, kind in enumerate(kinds)
+    )
+
+
+def report(found: Result, **options) -> Report:
+    return build(found, previous=None, **{"masked": False, **options})
+
+
+def test_a_plan_with_deletes_waits_for_a_person():
+    made = report(result())
+    assert (made.status, made.exit_code) == (Status.WAITING, Exit.WAITING)
+    assert made.headline == (
+        "1 of 3 phone-system contact would be deleted. Nothing has been changed yet."
+    )
+    assert made.approve_until == b.NOW + timedelta(hours=24)
+    assert made.digest == result().plan.digest
+
+
+def test_a_plan_without_deletes_is_clean_and_says_who_waits():
+    made = report(result(grace=2))
+    assert (made.status, made.exit_code) == (Status.CLEAN, Exit.CONVERGED)
+    assert made.headline == (
+        "Nothing to delete among 3 phone-system contacts. 1 absent and waiting out the grace."
+    )
+    assert made.approve_until is None
+
+
+def test_an_unrecorded_plan_can_not_be_approved():
+    assert report(result(run_id=None)).approve_until is None
+
+
+def test_a_finding_that_asks_gives_exit_4():
+    made = report(result(findings=(finding(Level.APPROVE),)))
+    assert (made.status, made.exit_code) == (Status.NEEDS_APPROVAL, Exit.APPROVAL)
+    assert made.headline.endswith("A person must approve this plan.")
+    quiet = report(result(grace=2, findings=(finding(Level.APPROVE),)))
+    assert quiet.headline.startswith("The export counts only once")
+
+
+def test_blocks_give_the_lowest_of_their_exit_codes():
+    blocks = (
+        finding(Level.BLOCK, exit_code=Exit.PBX),
+        finding(Level.BLOCK, exit_code=Exit.EXPORT),
+    )
+    made = report(result(findings=blocks))
+    assert (made.status, made.exit_code) == (Status.BLOCKED, Exit.EXPORT)
+    assert made.headline == "Nothing was deleted. Something was seen. (1 more below)"
+
+
+def test_a_blocked_report_without_any_read_is_whole():
+    empty = {"crm": None, "pbx": None, "matching": None, "plan": None}
+    made = report(result(findings=(finding(Level.BLOCK),), **empty))
+    assert made.source is None
+    assert made.counts.pbx["read"] == made.counts.crm["read"] == 0
+    assert Report.model_validate_json(made.to_json()) == made
+
+
+def test_an_interrupted_run_says_so():
+    made = report(result(interrupted_by=Exit.TERMINATED))
+    assert (made.status, made.exit_code) == (Status.INTERRUPTED, Exit.TERMINATED)
+    assert "interrupted" in made.headline
+
+
+@pytest.mark.parametrize(
+    ("kinds", "stopped", "status", "exit_code"),
+    [
+        ([Outcome.DELETED], "", Status.APPLIED, Exit.CONVERGED),
+        ([Outcome.DELETED, Outcome.ALREADY_GONE], "", Status.APPLIED, Exit.CONVERGED),
+        ([Outcome.ALREADY_GONE], "", Status.CLEAN, Exit.CONVERGED),
+        ([Outcome.NOT_ATTEMPTED], "", Status.CLEAN, Exit.CONVERGED),
+        ([], "", Status.CLEAN, Exit.CONVERGED),
+        ([Outcome.DELETED, Outcome.CHANGED], "", Status.PARTIAL, Exit.PARTIAL),
+        ([Outcome.CHANGED], "", Status.PARTIAL, Exit.PARTIAL),
+        ([Outcome.DELETED, Outcome.REFUSED], "403", Status.PARTIAL, Exit.PARTIAL),
+        ([Outcome.REFUSED], "403", Status.PARTIAL, Exit.PBX),
+        ([Outcome.UNCONFIRMED], "lost", Status.PARTIAL, Exit.PBX),
+    ],
+)
+def test_outcomes_decide_status_and_exit_code(kinds, stopped, status, exit_code):
+    made = report(result(outcomes=outcomes(*kinds), stopped=stopped))
+    assert (made.status, made.exit_code) == (status, exit_code)
+
+
+def test_the_headline_of_an_apply_counts_what_was_done():
+    kinds = outcomes(Outcome.DELETED, Outcome.CHANGED, Outcome.NOT_ATTEMPTED)
+    made = report(result(outcomes=kinds, stopped="why"))
+    assert made.headline == (
+        "1 of 3 phone-system contact was deleted. The others that were approved:"
+        " 1 changed, 1 not attempted. Stopped: why."
+    )
+
+
+def test_both_sums_add_up():
+    counts = report(result()).counts
+    for side in (counts.pbx, counts.crm):
+        assert side["read"] == sum(n for name, n in side.items() if name != "read")
+
+
+def test_contacts_carry_why_and_what_became_of_them():
+    made = report(result(outcomes=outcomes(Outcome.DELETED)))
+    jo = next(c for c in made.contacts if c.id == 7)
+    assert (jo.name, jo.company, jo.numbers) == ("Jo Doe", "ACME", ("030 1234567",))
+    assert (jo.crm_id, jo.absent_exports, jo.outcome) == ("4711", 1, Outcome.DELETED)
+    eve = next(c for c in made.contacts if c.id == 8)
+    assert "belongs to CRM record 1 (Ann Lee)" in eve.evidence[0]
+
+
+def test_matched_contacts_are_listed_only_if_asked():
+    assert [c.id for c in report(result()).contacts] == [7, 8]
+    assert [c.id for c in report(result(), with_matched=True).contacts] == [1, 7, 8]
+
+
+def test_missing_records_are_listed():
+    assert [m.crm_id for m in report(result()).missing] == ["2"]
+
+
+def test_what_changed_since_the_last_report():
+    before = report(result(grace=2))
+    now = build(result(), previous=before, masked=False)
+    (change,) = now.previous.changes
+    assert (change.id, change.before, change.now) == (7, "waiting", "delete")
+
+
+def test_a_report_survives_its_file_format():
+    made = report(result(outcomes=outcomes(Outcome.DELETED)), with_matched=True)
+    assert Report.model_validate_json(made.to_json()) == made
+    assert '"schema": "reconcile-report/1"' in made.to_json()
+
+
+def test_a_masked_report_shows_no_personal_data():
+    text = report(result(findings=()), masked=True, with_matched=True).to_json()
+    for plain in ("Doe", "Ann", "Lee", "ACME", "1234567", "1111111", "jo@acme", "Max", "2222222"):
+        assert plain not in text, plain
+    assert "J. D." in text
+    assert "…567" in text

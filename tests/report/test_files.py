@@ -1,0 +1,87 @@
+"""Reports on disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import timedelta
+
+import builders as b
+import pytest
+
+from reconcile.errors import StateError, UsageError
+from reconcile.model import Exit, Status
+from reconcile.report import files
+from reconcile.report.model import CountsPart, Report, RunPart
+
+
+def report(run_id=3) -> Report:
+    return Report(
+        run=RunPart(
+            id=run_id,
+            command="plan",
+            mode="review",
+            started_at=b.NOW,
+            finished_at=b.NOW,
+            version="0",
+        ),
+        status=Status.CLEAN,
+        exit_code=Exit.CONVERGED,
+        digest="",
+        approve_until=None,
+        headline="Nothing to do.",
+        source=None,
+        pbx=None,
+        counts=CountsPart(pbx={}, crm={}),
+        findings=(),
+        contacts=(),
+    )
+
+
+def test_a_report_is_written_privately_and_latest_leads_to_it(tmp_path):
+    path = files.write(report(), tmp_path / "reports")
+    assert path == tmp_path / "reports" / "run-000003" / "report.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert files.read(tmp_path / "reports") == files.read(tmp_path / "reports", 3) == report()
+    files.write(report(4), tmp_path / "reports")
+    assert files.latest(tmp_path / "reports").run.id == 4
+    assert sorted(p.name for p in (tmp_path / "reports").iterdir()) == [
+        "latest",
+        "run-000003",
+        "run-000004",
+    ]
+
+
+def test_no_report_and_a_broken_report_are_explained(tmp_path):
+    with pytest.raises(UsageError, match="no report of run 9"):
+        files.read(tmp_path, 9)
+    assert files.latest(tmp_path) is None
+    path = files.write(report(), tmp_path)
+    path.write_text("{}")
+    with pytest.raises(UsageError, match="can't be read"):
+        files.read(tmp_path, 3)
+
+
+def test_a_folder_that_can_not_be_written_is_a_state_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="No report can be written"):
+        files.check_writable(tmp_path / "file")
+    with pytest.raises(StateError, match="No report can be written"):
+        files.write(report(), tmp_path / "file")
+
+
+def test_a_name_that_is_taken_by_a_folder_leaves_nothing_half_written(tmp_path):
+    (tmp_path / "run-000003" / "report.json").mkdir(parents=True)
+    with pytest.raises(StateError):
+        files.write(report(), tmp_path)
+    assert [p.name for p in (tmp_path / "run-000003").iterdir()] == ["report.json"]
+
+
+def test_old_reports_are_removed(tmp_path):
+    old, new = files.write(report(1), tmp_path), files.write(report(2), tmp_path)
+    os.utime(old, (0, 0))
+    os.utime(new, (b.NOW.timestamp(), b.NOW.timestamp()))
+    assert files.prune(tmp_path, before=b.NOW - timedelta(days=90)) == 1
+    assert not old.exists()
+    assert new.exists()

@@ -1,0 +1,177 @@
+"""The report as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import builders as b
+import pytest
+
+from reconcile.model import (
+    DeleteGuard,
+    EtagKind,
+    Exit,
+    IfMatch,
+    Level,
+    Outcome,
+    Status,
+    Verdict,
+)
+from reconcile.report import text
+from reconcile.report.model import (
+    ContactPart,
+    CountsPart,
+    FindingPart,
+    PbxPart,
+    Report,
+    RunPart,
+    SourcePart,
+)
+
+
+def contact(contact_id=7, verdict=Verdict.DELETE, **changes) -> ContactPart:
+    values = {
+        "id": contact_id,
+        "verdict": verdict,
+        "reason": "absent since long",
+        "name": "Jo Doe",
+        "company": "ACME",
+        "numbers": ("030 1234567", "0151 1"),
+    }
+    return ContactPart(**{**values, **changes})
+
+
+def report(status=Status.WAITING, **changes) -> Report:
+    values = {
+        "run": RunPart(
+            id=3,
+            command="plan",
+            mode="review",
+            started_at=b.NOW,
+            finished_at=b.NOW,
+            version="0",
+        ),
+        "status": status,
+        "exit_code": Exit.WAITING,
+        "digest": "0123456789abcdef" * 4,
+        "approve_until": b.NOW,
+        "headline": "1 of 3 would be deleted.",
+        "source": SourcePart(
+            name="c.csv",
+            format="csv",
+            encoding="utf-8",
+            sha256="a" * 64,
+            size=1,
+            rows=3,
+            records=3,
+            rejected=0,
+            gone=0,
+            generated_at=b.NOW,
+            columns=(),
+        ),
+        "pbx": PbxPart(
+            url="https://pbx.example.com",
+            version="20.0.9",
+            contacts=3,
+            delete_guard=DeleteGuard.COMPARE,
+            etags=EtagKind.NONE,
+            if_match=IfMatch.UNPROVEN,
+        ),
+        "counts": CountsPart(pbx={"read": 3, "matched": 3}, crm={"read": 2, "matched": 2}),
+        "findings": (),
+        "contacts": (contact(),),
+    }
+    return Report(**{**values, **changes})
+
+
+def rendered(found: Report, *, full=False) -> str:
+    out = io.StringIO()
+    text.render(found, out, full=full)
+    return out.getvalue()
+
+
+def test_headline_first_and_next_command_last():
+    lines = rendered(report()).splitlines()
+    assert lines[0] == "1 of 3 would be deleted."
+    assert lines[-1] == (
+        "Next: if this is right, reconcile apply 0123456789ab (until 2026-11-24 02:30 UTC)"
+    )
+
+
+def test_it_names_the_inputs_the_arithmetic_and_why():
+    out = rendered(report())
+    assert "export c.csv: 3 records" in out
+    assert "3CX: 3 read = 3 matched" in out
+    assert "Jo Doe, ACME" in out
+    assert "absent since long" in out
+
+
+def test_compare_is_said_in_words():
+    assert "can't close it" in rendered(report())
+
+
+def test_findings_show_their_value_and_limit():
+    found = FindingPart(
+        code="export_shrank",
+        level=Level.APPROVE,
+        observed="30 fewer",
+        limit="2 %",
+        message="Many fewer.",
+        hint="",
+    )
+    assert "APPROVE export_shrank: 30 fewer (limit 2 %). Many fewer." in rendered(
+        report(findings=(found,))
+    )
+
+
+def test_long_lists_are_cut_unless_asked():
+    many = tuple(contact(i, reason=f"because {i}") for i in range(1, 31))
+    short, full = rendered(report(contacts=many)), rendered(report(contacts=many), full=True)
+    assert "… and 10 more; all of them: --full" in short
+    assert "because 30" not in short
+    assert "because 30" in full
+
+
+def test_an_applied_contact_shows_outcome_and_guard():
+    done = contact(outcome=Outcome.CHANGED, outcome_detail="412", guard=DeleteGuard.ETAG)
+    out = rendered(report(Status.PARTIAL, contacts=(done,)))
+    assert "changed (412; guard etag)" in out
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "expected"),
+    [
+        (Status.CLEAN, {"contacts": ()}, "Nothing to do."),
+        (Status.WAITING, {"approve_until": None}, "This plan was not recorded"),
+        (Status.BLOCKED, {}, "Next: reconcile doctor"),
+        (
+            Status.BLOCKED,
+            {
+                "findings": (
+                    FindingPart(
+                        code="x", level=Level.BLOCK, observed="", limit="", message="", hint="do it"
+                    ),
+                )
+            },
+            "Next: do it",
+        ),
+        (
+            Status.APPLIED,
+            {"contacts": (contact(outcome=Outcome.DELETED),)},
+            "To undo: reconcile restore --run 3",
+        ),
+        (Status.PARTIAL, {}, "Next: reconcile plan"),
+        (Status.INTERRUPTED, {}, "Next: reconcile plan"),
+    ],
+)
+def test_the_next_step_of_each_status(status, changes, expected):
+    assert text.next_step(report(status, **changes)).startswith(expected)
+
+
+def test_hostile_names_are_inert():
+    evil = contact(name="\x1b[31mRed\x1b[0m [bold]x[/bold] \u202eevil", company="a\nb")
+    out = rendered(report(contacts=(evil,)))
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert "[bold]" in out
+    assert "\\u001b" in out
