@@ -29,7 +29,8 @@ from reconcile.model import (
     Verdict,
 )
 from reconcile.pbx.client import PbxWriter
-from reconcile.run import Request, planned_decisions, prove_guard
+from reconcile.planning import Request, planned_decisions
+from reconcile.run import prove_guard
 from reconcile.session import Session, World, opened
 from reconcile.store.ledger import Ledger
 from reconcile.store.lock import RunLock

@@ -19,6 +19,8 @@ FLOORS = {
     "report": 2,
     "session": 3,
     "apply": 3,
+    "approval": 3,
+    "planning": 3,
     "run": 3,
     "byhand": 3,
     "setup": 3,

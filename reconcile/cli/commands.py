@@ -80,7 +80,7 @@ def demo(keep: Path | None) -> int:
 @click.option("--secret-env", help="Environment variable that holds the client secret.")
 @click.option("--delete-guard", type=click.Choice(["etag", "compare"]), help="See the manual.")
 @click.pass_context
-def init(context: click.Context, **answers: str | None) -> int:
+def init(context: click.Context, /, **answers: str | None) -> int:
     """Write config.toml from questions or flags, and the state database."""
     from reconcile import setup
     from reconcile.cli.world import real_world
@@ -151,8 +151,9 @@ def plan(
     """The dry run: report and digest, exit code 0 or 10. Sends nothing but GETs."""
     from reconcile import run as runs
     from reconcile.cli.world import real_world
+    from reconcile.planning import Request
 
-    request = runs.Request(
+    request = Request(
         command="plan",
         export=str(Path(export).absolute()) if export else None,
         immediate=immediate,

@@ -1,0 +1,137 @@
+"""What a person approved, and what of it still stands on fresh data.
+
+A digest is good once, for 24 hours, and until a newer plan is made. Approving covers what stood in
+that plan's report: when the ground has moved since, it is asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from reconcile.errors import ApprovalRefused
+from reconcile.model import (
+    ContactOutcome,
+    Decision,
+    Exit,
+    Finding,
+    Level,
+    Outcome,
+    StoredPlan,
+    Subject,
+)
+from reconcile.report.build import APPROVAL_HOURS, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconcile.planning import Planned
+    from reconcile.session import Session
+
+DIGEST_LENGTH: Final = 12
+"""Hexadecimal digits of a digest that a person must name at least."""
+
+
+def stored_plan(session: Session, digest: str) -> StoredPlan:
+    """The plan that a person means; ApprovalRefused says why it can't be applied."""
+    if len(digest) < DIGEST_LENGTH:
+        raise ApprovalRefused(
+            f"A digest is named by at least {DIGEST_LENGTH} of its characters.",
+            hint="reconcile report",
+        )
+    found = session.ledger.plan(digest.lower())
+    if not found:
+        raise ApprovalRefused(f"No recorded plan has the digest {digest}.", hint="reconcile plan")
+    if len({p.digest for p in found}) > 1:
+        raise ApprovalRefused(
+            f"{digest} stands for several plans; give more of its characters.",
+            hint="reconcile history",
+        )
+    stored = found[0]
+    if stored.used_by_run is not None:
+        raise ApprovalRefused(
+            f"The plan {digest} was already applied, in run {stored.used_by_run}.",
+            hint="reconcile plan",
+        )
+    return _timely(session, stored)
+
+
+def _timely(session: Session, stored: StoredPlan) -> StoredPlan:
+    if session.now() - stored.created_at > timedelta(hours=APPROVAL_HOURS):
+        raise ApprovalRefused(
+            f"The plan {stored.digest[:12]} of run {stored.run_id} is older than"
+            f" {APPROVAL_HOURS} hours.",
+            hint="reconcile plan",
+        )
+    newest = session.ledger.latest_plan_run()
+    if newest is not None and newest > stored.run_id:
+        raise ApprovalRefused(
+            f"The plan {stored.digest[:12]} of run {stored.run_id} was overtaken by run {newest}.",
+            hint=f"reconcile report {newest}",
+        )
+    return stored
+
+
+def unchanged_ground(planned: Planned, canonical: Mapping[str, object]) -> Planned:
+    """A person approved what stood in the report: refuse if the ground has moved since.
+
+    A new export may have come, but not one that itself asks for approval; and the same rules must
+    decide as then.
+    """
+    result = planned.result
+    if result.plan is None:
+        return planned
+    fresh = canonical["source"] != result.plan.source_sha256
+    doubts = [
+        f for f in result.findings if f.level is Level.APPROVE and f.subject is not Subject.DELETES
+    ]
+    if result.plan.rules == canonical["rules"] and not (fresh and doubts):
+        return planned
+    moved = Finding(
+        code="plan_outdated",
+        level=Level.BLOCK,
+        subject=Subject.STATE,
+        observed="another configuration" if not fresh else "another export",
+        limit="as in the approved plan",
+        message="What the plan was made from has changed since a person approved it.",
+        hint="reconcile plan",
+        exit_code=Exit.APPROVAL,
+    )
+    return replace(planned, result=replace(result, findings=(moved, *result.findings)))
+
+
+def still_due(
+    result: Result, canonical: Mapping[str, Any]
+) -> tuple[tuple[Decision, ...], tuple[ContactOutcome, ...]]:
+    """Approved and still due; and what became of those that were approved and are not."""
+    if result.plan is None or result.pbx is None:
+        return (), ()
+    approved = {int(entry["id"]): str(entry["fingerprint"]) for entry in canonical["deletes"]}
+    due = tuple(
+        d for d in result.plan.deletes if approved.get(d.contact.id) == d.contact.fingerprint
+    )
+    decisions = {d.contact.id: d for d in result.plan.decisions}
+    listed, still = set(result.pbx.ids), {d.contact.id for d in due}
+    settled = []
+    for contact_id, fingerprint in approved.items():
+        if contact_id in still:
+            continue
+        outcome, detail = _lapsed(fingerprint, decisions.get(contact_id), contact_id in listed)
+        settled.append(
+            ContactOutcome(
+                contact_id=contact_id, outcome=outcome, guard=result.delete_guard, detail=detail
+            )
+        )
+    return due, tuple(settled)
+
+
+def _lapsed(fingerprint: str, decision: Decision | None, listed: bool) -> tuple[Outcome, str]:  # noqa: FBT001 - private
+    """Why an approved delete is not due any more."""
+    if not listed:
+        return Outcome.ALREADY_GONE, "it is no longer in 3CX"
+    if decision is None:
+        return Outcome.NOT_ATTEMPTED, "no longer due: it matches the CRM again"
+    if decision.contact.fingerprint != fingerprint:
+        return Outcome.CHANGED, "it was edited in 3CX after the plan, and is kept"
+    return Outcome.NOT_ATTEMPTED, f"no longer due: {decision.reason}"

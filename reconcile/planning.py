@@ -1,0 +1,335 @@
+"""Reading both sides, and the plan that comes of it: what every night begins with.
+
+What can't be read becomes a finding. Nothing here deletes, and nothing here decides: `core.plan`
+and `core.guards` do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconcile import __version__, apply, crm
+from reconcile.core import guards, match, plan
+from reconcile.errors import ExportRejected, PbxError, Problem, ReconcileError
+from reconcile.model import (
+    AcceptedExport,
+    CrmSnapshot,
+    Decision,
+    Exit,
+    Finding,
+    Level,
+    Matching,
+    PbxSnapshot,
+    Plan,
+    StoredPlan,
+    Subject,
+)
+from reconcile.report import build as reporting
+from reconcile.report import files
+from reconcile.report.build import Result
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconcile.config import Config
+    from reconcile.model import LedgerView
+    from reconcile.report.model import Report
+    from reconcile.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one command asks of a plan."""
+
+    command: str
+    export: str | None = None
+    """An export named by hand; None: the configured source."""
+    immediate: bool = False
+    """`--now`: without grace."""
+    record: bool = True
+    with_matched: bool = False
+    """`--all`: matched contacts stand in the report too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A result, and what is needed to remember and to apply it."""
+
+    result: Result
+    decisions: tuple[Decision, ...] = ()
+    claims: plan.ClaimChanges | None = None
+    accepted: AcceptedExport | None = None
+    """The export's row for the ledger, if it is to count."""
+    repeated: bool = False
+    history: bool = False
+
+
+class _Read(NamedTuple):
+    """Both sides, and the result so far."""
+
+    empty: Result
+    crm: CrmSnapshot
+    pbx: PbxSnapshot
+
+
+def planned_decisions(
+    session: Session, request: Request
+) -> tuple[tuple[Decision, ...], PbxSnapshot]:
+    """The verdicts on fresh data, for those who only want to look; raises what the reads raise."""
+    planned = make(session, request)
+    if planned.result.blocked or planned.result.pbx is None:
+        blocks = [f for f in planned.result.findings if f.level is Level.BLOCK]
+        raise _Blocked(blocks)
+    return planned.decisions, planned.result.pbx
+
+
+class _Blocked(ReconcileError):
+    """A command that needs a plan, and findings that nothing gets past."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        problems = [Problem(code=f.code, message=f"{f.observed}. {f.message}") for f in findings]
+        hint = findings[0].hint if findings else "reconcile plan"
+        super().__init__("There is no plan to work with.", problems=problems, hint=hint)
+        self.exit_code = min((int(f.exit_code) for f in findings), default=int(Exit.BUG))
+
+
+def make(session: Session, request: Request) -> Planned:
+    """Read both sides, compare, decide, and let the guards look at it."""
+    started = session.now()
+    config, ledger = session.config, session.ledger
+    run_id = (
+        ledger.begin_run(command=request.command, mode=config.mode, now=started)
+        if request.record
+        else None
+    )
+    empty = Result(
+        run_id=run_id,
+        command=request.command,
+        mode=config.mode,
+        started_at=started,
+        finished_at=started,
+        version=__version__,
+        delete_guard=config.pbx.delete_guard,
+    )
+    problems = _resolve(session) if request.record else ()
+    crm_side, crm_problems = _read_crm(session, request)
+    pbx_side, pbx_problems = _read_pbx(session)
+    if stop := session.world.interrupted():
+        return Planned(result=replace(empty, crm=crm_side, pbx=pbx_side, interrupted_by=stop))
+    if crm_side is None or pbx_side is None:
+        findings = (*problems, *crm_problems, *pbx_problems)
+        return Planned(result=replace(empty, findings=findings, crm=crm_side, pbx=pbx_side))
+    return _compared(session, request, _Read(empty, crm_side, pbx_side))
+
+
+def _compared(session: Session, request: Request, read: _Read) -> Planned:
+    """The pure middle: match, plan, guards."""
+    config, now = session.config, read.empty.started_at
+    crm_side, pbx_side, empty = read.crm, read.pbx, read.empty
+    view = session.ledger.view(now=now)
+    rules = config.rules(immediate=request.immediate)
+    history = _is_history(config, request, crm_side, now)
+    repeated = _is_repeated(view, crm_side)
+    matching = match.match(crm_side, pbx_side, view.claims, region=config.crm.region)
+    decisions = plan.build(
+        pbx_side,
+        matching,
+        claims=view.claims,
+        rules=rules,
+        text=crm_side.text,
+        counts=not (history or repeated),
+        now=now,
+    )
+    if history:
+        decisions = plan.without_deletes(decisions)
+    fingerprint = plan.rules_fingerprint(crm_side.source, rules)
+    made = Plan(
+        pbx_url=pbx_side.url,
+        immediate=request.immediate,
+        rules=fingerprint,
+        state_id=session.ledger.state_id,
+        source_sha256=crm_side.source.sha256,
+        decisions=decisions,
+        matched=len(matching.evidence) - len(decisions),
+    )
+    probe = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
+    findings = guards.evaluate(
+        guards.Facts(
+            source=crm_side.source,
+            pbx=pbx_side,
+            matching=matching,
+            decisions=decisions,
+            ledger=view,
+            limits=config.limits(),
+            rules=fingerprint,
+            delete_guard=config.pbx.delete_guard,
+            probe=probe,
+            digest=made.digest,
+            immediate=request.immediate,
+            history=history,
+        )
+    )
+    return Planned(
+        result=replace(
+            empty,
+            findings=findings,
+            crm=crm_side,
+            pbx=pbx_side,
+            matching=matching,
+            plan=made,
+            probe=probe,
+        ),
+        decisions=decisions,
+        claims=plan.claim_changes(
+            pbx_side, matching, decisions, claims=view.claims, rules=rules, history=history
+        ),
+        accepted=_accepted(empty, crm_side, matching, fingerprint, history=history),
+        repeated=repeated
+        and view.last_accepted is not None
+        and view.last_accepted.rules == fingerprint,
+        history=history,
+    )
+
+
+def _is_history(config: Config, request: Request, crm_side: CrmSnapshot, now: datetime) -> bool:
+    """An export that a person named and that is older than exports may be: it makes claims only."""
+    age = now - crm_side.source.generated_at
+    return request.export is not None and age > timedelta(hours=config.crm.max_age_hours)
+
+
+def _is_repeated(view: LedgerView, crm_side: CrmSnapshot) -> bool:
+    last = view.last_accepted
+    return last is not None and last.sha256 == crm_side.source.sha256
+
+
+def _accepted(
+    empty: Result,
+    crm_side: CrmSnapshot,
+    matching: Matching,
+    rules: str,
+    *,
+    history: bool,
+) -> AcceptedExport:
+    source = crm_side.source
+    return AcceptedExport(
+        run_id=empty.run_id or 0,
+        sha256=source.sha256,
+        name=source.name,
+        generated_at=source.generated_at,
+        accepted_at=empty.started_at,
+        records=source.records - source.gone,
+        fill=guards.fill_of(matching),
+        rules=rules,
+        history=history,
+    )
+
+
+def _read_crm(session: Session, request: Request) -> tuple[CrmSnapshot | None, tuple[Finding, ...]]:
+    config = session.config
+    session.world.progress("reading the export", 0, 1)
+    try:
+        snapshot = crm.read(
+            request.export or config.crm.source,
+            base=config.base,
+            mapping=config.crm.columns,
+            now=session.now(),
+            max_age_hours=None if request.export else config.crm.max_age_hours,
+            format=config.crm.format,
+        )
+    except ExportRejected as error:
+        return None, findings_of(error, Subject.EXPORT)
+    return snapshot, ()
+
+
+def _read_pbx(session: Session) -> tuple[PbxSnapshot | None, tuple[Finding, ...]]:
+    def progress(done: int, total: int) -> None:
+        session.world.progress("listing 3CX", done, total)
+
+    try:
+        return session.reader.snapshot(now=session.now(), progress=progress), ()
+    except PbxError as error:
+        return None, findings_of(error, Subject.PBX)
+
+
+def findings_of(error: ReconcileError, subject: Subject) -> tuple[Finding, ...]:
+    """A failed read as block findings, one for each problem."""
+    problems = error.problems or (None,)
+    return tuple(
+        Finding(
+            code=problem.code if problem else error.code,
+            level=Level.BLOCK,
+            subject=subject,
+            observed=str(problem) if problem else error.message,
+            limit="",
+            message=error.message,
+            hint=error.hint,
+            exit_code=Exit(error.exit_code),
+        )
+        for problem in problems
+    )
+
+
+def _resolve(session: Session) -> tuple[Finding, ...]:
+    """Before anything else: what became of the intents of a run that died."""
+    actions = session.ledger.actions(unresolved=True)
+    if not actions:
+        return ()
+    try:
+        apply.resolve(
+            actions, reader=session.reader, journal=session.ledger, clock=session.world.clock
+        )
+    except PbxError as error:
+        return findings_of(error, Subject.PBX)
+    return ()
+
+
+# ---------------------------------------------------------------------------- remembering
+
+
+def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: bool = True) -> None:
+    """Claims, absences, the accepted export and the plan, in one transaction."""
+    result = planned.result
+    if result.plan is None or result.run_id is None or planned.claims is None:
+        return
+    counts = guards.accepts(result.findings, approved=approved)
+    stored = StoredPlan(
+        run_id=result.run_id,
+        digest=result.plan.digest,
+        created_at=result.started_at,
+        canonical=result.plan.canonical,
+    )
+    approvable = keep_plan and not planned.history and not result.blocked
+    session.ledger.record(
+        result.run_id,
+        accepted=planned.accepted if counts and not planned.repeated else None,
+        claims=planned.claims.renewed if counts else (),
+        released=planned.claims.released if counts else (),
+        plan=stored if approvable else None,
+    )
+
+
+def close(session: Session, result: Result, request: Request) -> Report:
+    """Assemble, write, and close the run's row."""
+    config = session.config
+    finished = replace(result, finished_at=session.now())
+    report = reporting.build(
+        finished,
+        previous=files.latest(session.reports),
+        masked=config.report.mask,
+        with_matched=request.with_matched,
+    )
+    if result.run_id is not None:
+        files.write(report, session.reports)
+        session.ledger.finish_run(
+            result.run_id,
+            status=report.status,
+            exit_code=report.exit_code,
+            digest=report.digest,
+            headline=report.headline,
+            now=finished.finished_at,
+        )
+        keep = timedelta(days=config.report.keep_days)
+        files.prune(session.reports, before=finished.finished_at - keep)
+    return report

@@ -1,0 +1,94 @@
+"""The manual says what the program does: commands, keys, exit codes, verdicts, findings."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from reconcile.cli.commands import group
+from reconcile.config import Document
+from reconcile.model import Exit, Outcome, Verdict
+
+ROOT = Path(__file__).parent.parent
+DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def commands(command: click.Command, name: str = "reconcile"):
+    """(full name, command) of every command that does something."""
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            yield from commands(child, f"{name} {child.name}")
+    else:
+        yield name, command
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(group)), ids=str)
+def test_every_command_has_help_and_a_place_in_the_manual(name, command):
+    assert command.help
+    assert f"`{name}" in DOCS["commands.md"]
+
+
+def keys(model, prefix=""):
+    for name, field in model.model_fields.items():
+        nested = hasattr(field.annotation, "model_fields") and name != "protect"
+        if nested:
+            yield from keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+@pytest.mark.parametrize("key", list(keys(Document)))
+def test_every_key_is_in_the_manual(key):
+    assert f"| `{key}` |" in DOCS["configuration.md"]
+
+
+@pytest.mark.parametrize("code", list(Exit))
+def test_every_exit_code_is_in_the_manual(code):
+    assert f"\n| {int(code)} |" in DOCS["commands.md"]
+
+
+@pytest.mark.parametrize("word", [*Verdict, *Outcome])
+def test_every_verdict_and_outcome_is_in_the_manual(word):
+    assert f"\n| `{word}` |" in DOCS["verdicts.md"]
+
+
+def finding_codes() -> set[str]:
+    """Every `code="…"` in the modules that make findings or problems."""
+    sources = [*(ROOT / "reconcile").rglob("*.py")]
+    text = "\n".join(p.read_text("utf-8") for p in sources if "sandbox" not in p.parts)
+    return set(
+        re.findall(
+            r"\b(?:export|header|id|pbx|delete_guard|too|plan|listing)_[a-z_]+",
+            "\n".join(re.findall(r"""code\s*=\s*["']([a-z_]+)["']""", text)),
+        )
+    )
+
+
+def test_every_finding_is_in_the_manual():
+    missing = {c for c in finding_codes() if f"`{c}`" not in DOCS["verdicts.md"]}
+    assert missing == set()
+    assert len(finding_codes()) > 15
+
+
+def test_the_commands_of_the_readme_exist():
+    shown = re.findall(r"^(?:reconcile|make) .*$", README, re.MULTILINE)
+    known = {name for name, _ in commands(group)}
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert shown
+    for line in shown:
+        words = shlex.split(line, comments=True)
+        if words[0] == "make":
+            assert words[1] in targets
+        else:
+            assert f"reconcile {words[1]}" in known, line
+
+
+def test_the_manual_and_the_readme_link_to_files_that_exist():
+    for folder, text in [(ROOT, README), *((ROOT / "docs", text) for text in DOCS.values())]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (folder / target).exists(), target
