@@ -117,7 +117,9 @@ def still_due(
     for contact_id, fingerprint in approved.items():
         if contact_id in still:
             continue
-        outcome, detail = _lapsed(fingerprint, decisions.get(contact_id), contact_id in listed)
+        outcome, detail = _lapsed(
+            fingerprint, decisions.get(contact_id), listed=contact_id in listed
+        )
         settled.append(
             ContactOutcome(
                 contact_id=contact_id, outcome=outcome, guard=result.delete_guard, detail=detail
@@ -126,7 +128,7 @@ def still_due(
     return due, tuple(settled)
 
 
-def _lapsed(fingerprint: str, decision: Decision | None, listed: bool) -> tuple[Outcome, str]:  # noqa: FBT001 - private
+def _lapsed(fingerprint: str, decision: Decision | None, *, listed: bool) -> tuple[Outcome, str]:
     """Why an approved delete is not due any more."""
     if not listed:
         return Outcome.ALREADY_GONE, "it is no longer in 3CX"

@@ -30,7 +30,7 @@ from reconcile.model import (
 )
 from reconcile.pbx.client import PbxWriter
 from reconcile.planning import Request, planned_decisions
-from reconcile.run import prove_guard
+from reconcile.run import apply_plan, prove_guard
 from reconcile.session import Session, World, opened
 from reconcile.store.ledger import Ledger
 from reconcile.store.lock import RunLock
@@ -363,14 +363,7 @@ def _delete(
         probe=probe,
         deletes=(decision,),
     )
-    tools = apply.Tools(
-        reader=session.reader,
-        writer=PbxWriter(session.reader),
-        journal=session.ledger,
-        clock=session.world.clock,
-        sleep=session.world.sleep,
-    )
-    return apply.execute(approved, tools, run_id=run_id).outcomes[0]
+    return apply_plan(session, approved, run_id).outcomes[0]
 
 
 def _outcome(current: Contact, outcome: Outcome, guard: DeleteGuard, detail: str) -> ContactOutcome:

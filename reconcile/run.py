@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile import apply
-from reconcile.approval import still_due, unchanged_ground
+from reconcile.approval import still_due, stored_plan, unchanged_ground
 from reconcile.errors import PbxError
 from reconcile.model import (
     ContactOutcome,
@@ -98,18 +98,22 @@ def _carry_out(
     if run_id is None or made is None or listed is None:
         return result
     probe, refused = prove_guard(session, listed, needed=bool(due))
-    result = replace(result, probe=probe)
+    findings = tuple(f for f in result.findings if f.code != "delete_guard_unproven")
+    result = replace(result, probe=probe, findings=findings)
     if refused is not None:
         return replace(result, findings=(refused, *result.findings))
+    digest = digest or made.digest
+    session.ledger.use_approval(digest, run_id=run_id, approved_by=by, now=session.now())
+    if not due:
+        return replace(result, outcomes=settled)
     approved = apply.ApprovedPlan(
-        digest=digest or made.digest,
+        digest=digest,
         approved_by=by,
         guard=result.delete_guard,
         probe=probe,
         deletes=due,
     )
-    session.ledger.use_approval(approved.digest, run_id=run_id, approved_by=by, now=session.now())
-    applied = _execute(session, approved, run_id)
+    applied = apply_plan(session, approved, run_id)
     outcomes, disagreement = _verified(session, listed, applied.outcomes)
     return replace(
         result,
@@ -120,9 +124,8 @@ def _carry_out(
     )
 
 
-def _execute(session: Session, approved: apply.ApprovedPlan, run_id: int) -> apply.Applied:
-    if not approved.deletes:
-        return apply.Applied(outcomes=())
+def apply_plan(session: Session, approved: apply.ApprovedPlan, run_id: int) -> apply.Applied:
+    """Execute an approved plan with the session's own tools: here the writer is constructed."""
     world = session.world
     tools = apply.Tools(
         reader=session.reader,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -153,8 +153,7 @@ def headline(result: Result, status: Status) -> str:
             return "The run was interrupted. Nothing was deleted."
         case _ if planned:
             asks = " A person must approve this plan." if status is Status.NEEDS_APPROVAL else ""
-            verb = "contact would be" if planned == 1 else "contacts would be"
-            of = f"{planned:,} of {total} phone-system {verb} deleted."
+            of = f"{planned:,} of {total} phone-system contacts would be deleted."
             return f"{of} Nothing has been changed yet.{asks}"
         case Status.NEEDS_APPROVAL:
             return "The export counts only once a person has approved it. Nothing has been changed."
@@ -167,9 +166,9 @@ def headline(result: Result, status: Status) -> str:
 def _applied_headline(result: Result, total: str) -> str:
     counted = Counter(o.outcome for o in result.outcomes or ())
     deleted = counted.pop(Outcome.DELETED, 0)
-    verb = "contact was" if deleted == 1 else "contacts were"
+    verb = "was" if deleted == 1 else "were"
     rest = ", ".join(f"{n} {kind.value.replace('_', ' ')}" for kind, n in sorted(counted.items()))
-    first = f"{deleted:,} of {total} phone-system {verb} deleted."
+    first = f"{deleted:,} of {total} phone-system contacts {verb} deleted."
     why = f" Stopped: {result.stopped}." if result.stopped else ""
     return first + (f" The others that were approved: {rest}." if rest else "") + why
 
@@ -330,8 +329,3 @@ def _previous(previous: Report | None, contacts: tuple[ContactPart, ...]) -> Pre
             if before.get(i) != now.get(i)
         ),
     )
-
-
-def with_outcome(result: Result, outcomes: tuple[ContactOutcome, ...], stopped: str) -> Result:
-    """The same result, with what became of the deletes."""
-    return replace(result, outcomes=outcomes, stopped=stopped)

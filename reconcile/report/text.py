@@ -161,19 +161,17 @@ def _why(part: ContactPart) -> str:
     due = f"; due from {_time(part.due)}" if part.due else ""
     if part.outcome is None:
         return part.reason + due
-    return f"{part.outcome.value} ({part.outcome_detail}; guard {part.guard}); {part.reason}"
+    detail = part.outcome_detail.rstrip(".")
+    return f"{part.outcome.value} ({detail}; guard {part.guard}); {part.reason}"
 
 
 def _rest(console: Console, report: Report) -> None:
     parts = [
-        (len(report.missing), "CRM records with a number are missing in 3CX"),
-        (len(report.drift), "fields differ between a contact and its CRM record"),
-        (len(report.duplicates), "people have several contacts"),
-        (
-            len(report.previous.changes) if report.previous else 0,
-            "verdicts are new since the last report",
-        ),
+        (len(report.missing), "CRM records with a number that 3CX lacks"),
+        (len(report.drift), "fields that differ between a contact and its CRM record"),
+        (len(report.duplicates), "people with several contacts"),
+        (len(report.previous.changes) if report.previous else 0, "verdicts that changed"),
     ]
     for count, what in parts:
         if count:
-            console.print(Text(f"{count:,} {what} (in report.json)", style="dim"))
+            console.print(Text(f"{what}: {count:,} (in report.json)", style="dim"))

@@ -110,7 +110,7 @@ def test_a_plan_with_deletes_waits_for_a_person():
     made = report(result())
     assert (made.status, made.exit_code) == (Status.WAITING, Exit.WAITING)
     assert made.headline == (
-        "1 of 3 phone-system contact would be deleted. Nothing has been changed yet."
+        "1 of 3 phone-system contacts would be deleted. Nothing has been changed yet."
     )
     assert made.approve_until == b.NOW + timedelta(hours=24)
     assert made.digest == result().plan.digest
@@ -185,7 +185,7 @@ def test_the_headline_of_an_apply_counts_what_was_done():
     kinds = outcomes(Outcome.DELETED, Outcome.CHANGED, Outcome.NOT_ATTEMPTED)
     made = report(result(outcomes=kinds, stopped="why"))
     assert made.headline == (
-        "1 of 3 phone-system contact was deleted. The others that were approved:"
+        "1 of 3 phone-system contacts was deleted. The others that were approved:"
         " 1 changed, 1 not attempted. Stopped: why."
     )
 

@@ -1,0 +1,25 @@
+"""Everything that one simulated PBX is made of, in one place that requests and tests share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconcile.sandbox.faults import Script
+from reconcile.sandbox.requestlog import RequestLog
+
+if TYPE_CHECKING:
+    from reconcile.sandbox.book import Book
+    from reconcile.sandbox.switches import Switches
+    from reconcile.sandbox.tokens import Tokens
+
+
+@dataclass(slots=True, kw_only=True)
+class Simulation:
+    """Mutable on purpose: a test turns its switches while the server runs."""
+
+    book: Book
+    tokens: Tokens
+    switches: Switches
+    script: Script = field(default_factory=Script)
+    log: RequestLog = field(default_factory=RequestLog)

@@ -1,0 +1,153 @@
+"""A simulated PBX, the CRM beside it, and a clock that a test winds by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reconcile import config, run
+from reconcile.planning import Request
+from reconcile.session import World
+from reconcile.store import migrate
+from reconcile.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconcile.sandbox import Book, SandboxServer
+
+SECRET = "canary-secret-7Q"
+HEADER = ["Record ID", "First Name", "Last Name", "Company Name", "Email", "Phone Number"]
+
+
+@dataclass
+class Company:
+    """Everything one run needs, and what a test looks at afterwards."""
+
+    server: SandboxServer
+    folder: Path
+    now: datetime = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
+    settings: dict = field(default_factory=dict)
+    stop: object = None
+    slept: list = field(default_factory=list)
+
+    @property
+    def book(self) -> Book:
+        return self.server.book
+
+    @property
+    def managed(self) -> list[dict]:
+        """The contacts from the CRM of the type that is managed; the book has some of every kind."""
+        return [c for c in self.book.all() if c["ContactType"] == "3CX" and c.get("Tag")]
+
+    @property
+    def config(self) -> config.Config:
+        document = {
+            "mode": "review",
+            "crm": {"source": "exports/*.csv", "region": "DE"},
+            "pbx": {
+                "url": self.server.url,
+                "client_id": "reconcile",
+                "client_secret_env": "SECRET",
+            },
+        }
+        for path, value in self.settings.items():
+            section, _, key = path.partition(".")
+            if key:
+                document.setdefault(section, {})[key] = value
+            else:
+                document[section] = value
+        return config.validate(document, self.folder / "config.toml")
+
+    def world(self) -> World:
+        return World(
+            environ={"SECRET": SECRET},
+            clock=lambda: self.now,
+            sleep=self.slept.append,
+            user="tester",
+            interrupted=lambda: self.stop,
+        )
+
+    def create_state(self) -> None:
+        found = self.config
+        migrate.upgrade(found.state.url, base=found.base, now=self.now)
+
+    def ledger(self) -> Ledger:
+        found = self.config
+        return Ledger.open(found.state.url, base=found.base, pbx_url=self.server.url)
+
+    # ------------------------------------------------------------------ the CRM
+
+    def records(self, *, without=()) -> list[list[str]]:
+        """The CRM's side of the contacts with a Tag."""
+        return [
+            [
+                c["Tag"],
+                c.get("FirstName") or "",
+                c.get("LastName") or "",
+                c.get("CompanyName") or "",
+                c.get("Email") or "",
+                c.get("PhoneNumber") or "",
+            ]
+            for c in self.book.all()
+            if c.get("Tag") and c["Id"] not in without
+        ]
+
+    def export(self, *, without=(), extra=(), raw=None, age_hours=1.0, name=None) -> Path:
+        """Write tonight's export; `without` are contact Ids whose person has left."""
+        path = self.folder / "exports" / (name or f"contacts-{self.now:%Y%m%d-%H%M}.csv")
+        path.parent.mkdir(exist_ok=True)
+        if raw is None:
+            text = io.StringIO()
+            rows = [*self.records(without=without), *extra]
+            csv.writer(text).writerows([HEADER, *rows])
+            raw = text.getvalue().encode()
+        path.write_bytes(raw)
+        made = (self.now - timedelta(hours=age_hours)).timestamp()
+        os.utime(path, (made, made))
+        return path
+
+    # ------------------------------------------------------------------ the nights
+
+    def plan(self, **options):
+        return run.plan_once(self.config, self.world(), Request(command="plan", **options))
+
+    def apply(self, digest):
+        return run.apply_once(self.config, self.world(), digest)
+
+    def run(self, **options):
+        return run.run_once(self.config, self.world(), **options)
+
+    def tomorrow(self) -> None:
+        self.now += timedelta(days=1)
+
+    def until_due(self, *leavers) -> None:
+        """Two nights: everybody is claimed, then the leavers are absent for the first time."""
+        self.export()
+        assert self.plan().exit_code == 0
+        self.tomorrow()
+        self.export(without=leavers)
+        self.plan()
+        self.tomorrow()
+        self.export(without=leavers, extra=[hired(1)])
+
+    # ------------------------------------------------------------------ what happened on the wire
+
+    def methods(self) -> set[str]:
+        """Methods of everything but the token request, as the server logged them."""
+        return {r.method for r in self.server.requests if "/connect/token" not in r.path}
+
+    def deletes(self) -> list:
+        return [r for r in self.server.requests if r.method == "DELETE"]
+
+    def has(self, contact_id) -> bool:
+        return self.book.get(contact_id) is not None
+
+
+def hired(number: int) -> list[str]:
+    """A record that 3CX doesn't have yet, so that tonight's export isn't last night's."""
+    return [f"9{number:03}", f"New{number}", "Hired", "", "", f"030 77700{number:02}"]
