@@ -26,6 +26,7 @@ from reconcile.model import (
     Outcome,
     PbxSnapshot,
     Probe,
+    StoredPlan,
     Subject,
 )
 from reconcile.pbx.client import PbxWriter
@@ -78,9 +79,7 @@ def apply_once(config: Config, world: World, digest: str) -> Report:
             return close(session, result, request)
         due, settled = still_due(result, canonical)
         remember(session, planned, approved=True, keep_plan=False)
-        result = _carry_out(
-            session, result, due, by=world.user, digest=stored.digest, settled=settled
-        )
+        result = _carry_out(session, result, due, by=world.user, stored=stored, settled=settled)
         return close(session, result, request)
 
 
@@ -90,7 +89,7 @@ def _carry_out(
     due: tuple[Decision, ...],
     *,
     by: str,
-    digest: str = "",
+    stored: StoredPlan | None = None,
     settled: tuple[ContactOutcome, ...] = (),
 ) -> Result:
     """Prove the guard, spend the approval, delete, and read the listing again."""
@@ -102,8 +101,8 @@ def _carry_out(
     result = replace(result, probe=probe, findings=findings)
     if refused is not None:
         return replace(result, findings=(refused, *result.findings))
-    digest = digest or made.digest
-    session.ledger.use_approval(digest, run_id=run_id, approved_by=by, now=session.now())
+    plan_run, digest = (stored.run_id, stored.digest) if stored else (run_id, made.digest)
+    session.ledger.use_approval(plan_run, run_id=run_id, approved_by=by, now=session.now())
     if not due:
         return replace(result, outcomes=settled)
     approved = apply.ApprovedPlan(

@@ -40,11 +40,6 @@ class Company:
         return self.server.book
 
     @property
-    def managed(self) -> list[dict]:
-        """The contacts from the CRM of the type that is managed; the book has some of every kind."""
-        return [c for c in self.book.all() if c["ContactType"] == "3CX" and c.get("Tag")]
-
-    @property
     def config(self) -> config.Config:
         document = {
             "mode": "review",

@@ -107,7 +107,9 @@ def fault(struck: Fault) -> Response:
     """The answer that a test asked for."""
     if isinstance(struck.body, str):
         kind = "text/html" if struck.body.lstrip().startswith("<") else "text/plain"
-        answer = Response(struck.body, status_code=struck.status, media_type=struck.body and kind)
+        answer = Response(
+            struck.body, status_code=struck.status, media_type=kind if struck.body else None
+        )
     else:
         answer = json_answer(struck.body, status=struck.status)
     answer.headers.update(struck.headers)

@@ -17,7 +17,7 @@ from reconcile.sandbox.faults import Fault, Hook
 from reconcile.sandbox.switches import Switches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -59,7 +59,7 @@ class Control:
         """POST /sandbox/hook: {method, path_prefix, nth, action, id, fields}."""
         wish = await _object(request)
         action, contact_id = wish.pop("action", ""), wish.pop("id", 0)
-        act = self._act(action, contact_id, checked(wish.pop("fields", {})))
+        act = self._act(action, contact_id, wish.pop("fields", {}))
         self._simulation.script.add(Hook(act=act, **wish))
         return json_answer({}, status=201)
 
@@ -92,9 +92,10 @@ class Control:
         self._simulation.tokens.expire()
         return json_answer({})
 
-    def _act(
-        self, action: str, contact_id: int, fields: Mapping[str, str | None]
-    ) -> Callable[[], object]:
+    def _act(self, action: object, contact_id: Any, fields: Any) -> Callable[[], object]:  # noqa: ANN401 - what JSON gives
+        if not isinstance(contact_id, int) or not isinstance(fields, dict):
+            raise TypeError("id is a number, fields an object")
+        checked(fields)
         book = self._simulation.book
         acts: dict[str, Callable[[], object]] = {
             "add": lambda: book.add(fields),
@@ -102,7 +103,7 @@ class Control:
             "remove": lambda: book.remove(contact_id),
             "expire-tokens": self._simulation.tokens.expire,
         }
-        if action not in acts:
+        if not isinstance(action, str) or action not in acts:
             raise ValueError(f"action is one of {', '.join(acts)}; not {action!r}")
 
         def act() -> None:

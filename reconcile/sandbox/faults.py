@@ -7,11 +7,12 @@ HTTP beyond that.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,13 @@ class Fault:
     def __post_init__(self) -> None:
         _check_kinds(self, str, "method", "path_prefix")
         _check_kinds(self, int, "times", "skip", "status")
+        _check_kinds(self, Mapping, "headers")
         if self.effect not in {"before", "after"}:
             raise ValueError(f"effect is before or after, not {self.effect!r}")
+        if not isinstance(self.body, str | Mapping):
+            raise ValueError("body is text or a JSON object")  # noqa: TRY004 - as in _check_kinds
+        if not all(isinstance(word, str) for pair in self.headers.items() for word in pair):
+            raise ValueError("headers are text")
         if self.times < 1 or self.skip < 0:
             raise ValueError("times is at least 1, skip at least 0")
         if not 200 <= self.status <= 599:  # noqa: PLR2004 - the final statuses of HTTP

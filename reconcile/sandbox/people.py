@@ -21,7 +21,7 @@ FIRST: Final = (
 ).split()
 LAST: Final = (
     "Ahrens|Bäcker|Claußen|Dietrich|Eßer|Fuchs|Großmann|Höfer|Iwanow|Jäger|Kaya|Lindqvist|Müller|"
-    "Nguyễn|O'Neill|Petersen|Quast|Rösler|Schäfer|Thoma|Uhlig|Vogt|Weiß|Xu|Yildirım|Zöllner|"
+    "Nguyễn|O'Neill|Petersen|Quast|Rösler|Schäfer|Thoma|Uhlig|Vogt|Weiß|Xu|Yıldız|Zöllner|"  # noqa: RUF001 - the Turkish letter
     "von der Heyde|Meyer-Landrut|de Vries|Kowalski|Brandt|Castellanos|Damm|Eichler|Feldmann|"
     "Gärtner|Hartwig|Ilg|Jovanović|Krüger|Lehmann|Metzger|Neumann|Oster|Pfeiffer|Rauch|Seidel|Teichmann|"
     "Ullrich|Vollmer|Wagner|Zimmermann"

@@ -48,7 +48,8 @@ class Runner(uvicorn.Server):
         )
         self.ready = threading.Event()
         self._sandbox = sandbox
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self.config.load()  # a certificate that can't be read is the caller's error, not a thread's
 
     def work(self, listener: socket.socket) -> None:
         """Serve on this socket; the body of the server's thread."""
@@ -58,9 +59,8 @@ class Runner(uvicorn.Server):
             self.ready.set()
 
     def stop(self) -> None:
-        """Ask the server to end; returns at once."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._sandbox.stopping.set)
+        """Ask a server that is ready to end; returns at once."""
+        self._loop.call_soon_threadsafe(self._sandbox.stopping.set)
 
     async def main_loop(self) -> None:
         """Wait to be stopped; once a second uvicorn renews the header Date."""

@@ -58,8 +58,7 @@ class SandboxServer:
         self._host = host
         self._port = port
         self._certificate = certificate
-        self._runner: Runner | None = None
-        self._thread: threading.Thread | None = None
+        self._running: tuple[Runner, threading.Thread] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -78,21 +77,22 @@ class SandboxServer:
         from reconcile.sandbox.app import Sandbox
         from reconcile.sandbox.runner import Runner
 
+        runner = Runner(Sandbox(self._simulation), certificate=self._certificate)
         listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
-        self._runner = Runner(Sandbox(self._simulation), certificate=self._certificate)
-        self._thread = threading.Thread(
-            target=self._runner.work, args=(listener,), name="sandbox", daemon=True
-        )
-        self._thread.start()
-        self._runner.ready.wait()
+        thread = threading.Thread(target=runner.work, args=(listener,), name="sandbox", daemon=True)
+        thread.start()
+        runner.ready.wait()
+        self._running = (runner, thread)
 
     def stop(self) -> None:
         """Close every connection and end; nothing if it doesn't run."""
-        if self._runner is not None and self._thread is not None:
-            self._runner.stop()
-            self._thread.join()
-        self._runner = self._thread = None
+        if self._running is None:
+            return
+        runner, thread = self._running
+        self._running = None
+        runner.stop()
+        thread.join()
 
     @property
     def url(self) -> str:

@@ -1,0 +1,453 @@
+"""OData as 3CX speaks it: queries, pages, ETags, links and error bodies.
+
+Owns the wire format and nothing else. Pure: no I/O, no clock; `now` is an argument. Must never
+guess: what breaks the contract raises PbxUntrusted, and no error repeats a body's HTML.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urljoin, urlsplit
+
+from reconcile.errors import PbxUntrusted
+from reconcile.model import Contact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+BASE: Final = "/xapi/v1"
+CONTACTS: Final = f"{BASE}/Contacts"
+VERSION_HEADER: Final = "X-3CX-Version"
+PAGE_SIZE: Final = 100
+"""A larger `$top` is answered with 400 "The limit of '100' for Top query has been exceeded"."""
+
+_MAX_ID: Final = 2**31 - 1
+_MAX_WORDS: Final = 300
+_MAX_TITLE: Final = 80
+_MAX_DETAILS: Final = 10
+_UNDECODABLE: Final = "\ufffd"
+_MAX_RETRY_DIGITS: Final = 9
+_ETAG: Final = re.compile(r'(?:W/)?"[ \x21\x23-\x7e]*"|[\x21\x23-\x2b\x2d-\x7e]+')
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
+_LINK: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
+_CODE: Final = re.compile(r"(?<![A-Za-z0-9_.])[A-Z0-9_]+(?:\.[A-Z0-9_]+)*")
+_MARKUP: Final = re.compile(r"<\s*[a-zA-Z!/?]")
+_TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,500})", re.IGNORECASE)
+
+_MEANING: Final = {
+    "CONTACTS_SPECIFY_PHONE_NUMBER": "a contact needs a number in PhoneNumber",
+    "CONTACTS_SPECIFY_NAME_SURNAME_COMPANY": "a contact needs a name or a company",
+    "CONTACTS_SPECIFY_NAME_SURNAME": "a contact needs a first or last name",
+    "LENGTH_NOT_MORE_50_CHARS": "a text is longer than 50 characters",
+    "LENGTH_NOT_MORE_255_CHARS": "a text is longer than 255 characters",
+    "STRING_TOO_LONG": "a text is too long",
+    "XAPI.NOT_FOUND": "there is no such contact",
+    "XAPI.DUPLICATE": "there is one like it already",
+    "XAPI.REQUIRED": "a value is missing",
+    "XAPI.CAN_NOT_BE_EMPTY_STRING": "a value is empty",
+    "XAPI.FORBIDDEN_CHANGE": "this must not be changed",
+    "XAPI.NOT_SUPPORTED": "this PBX can't do it",
+    "LIMIT_REACHED": "the phonebook is full",
+    "CANNOT_BE_DELETED": "it can't be deleted",
+}
+"""3CX's warning codes, without the prefixes that move between versions."""
+
+
+# ---------------------------------------------------------------------------- asking
+
+
+def query(**options: str | int) -> str:
+    """A query string: `$` literal, spaces as %20, since some OData servers refuse `+`."""
+    return "&".join(f"${name}={quote(str(value), safe='')}" for name, value in options.items())
+
+
+def contact_path(contact_id: int) -> str:
+    """The path of one contact. Raises ValueError for what can't be an Id."""
+    if not _is_id(contact_id):
+        raise ValueError(f"{contact_id!r} can't be the Id of a contact")
+    return f"{CONTACTS}({contact_id})"
+
+
+def string_literal(text: str) -> str:
+    """A text inside a filter: in single quotes, inner ones doubled (OData ABNF, `string`)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def equals(name: str, text: str) -> str:
+    """A filter for one property. Raises ValueError for what can't be the name of one."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no property")
+    return f"{name} eq {string_literal(text)}"
+
+
+def creatable(entity: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an entity may be sent to create it: no Id, no annotations, nothing empty."""
+    return {
+        name: value
+        for name, value in entity.items()
+        if name != "Id" and not _is_annotation(name) and value not in (None, "")
+    }
+
+
+# ---------------------------------------------------------------------------- contacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing, by column, in the server's order."""
+
+    ids: Sequence[int] = ()
+    etags: Sequence[str] = ()
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    count: int | None = None
+    """`@odata.count`, or None if the server didn't count."""
+    next_link: str = ""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def contacts(self) -> tuple[Contact, ...]:
+        """The page's contacts, one by one."""
+        return tuple(
+            Contact(
+                id=contact_id,
+                etag=self.etags[position],
+                fields={n: texts[position] for n, texts in self.columns.items() if texts[position]},
+            )
+            for position, contact_id in enumerate(self.ids)
+        )
+
+
+def parse_page(body: bytes) -> Page:
+    """A page of contacts. Raises PbxUntrusted for anything else, such as a login page."""
+    document = _document(body)
+    entities = document.get("value")
+    if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
+        raise _untrusted("a listing without a list of contacts in `value`")
+    link = document.get("@odata.nextLink")
+    return Page(
+        ids=[_id_of(entity) for entity in entities],
+        etags=[usable_etag(entity.get("@odata.etag")) for entity in entities],
+        columns=_columns(entities),
+        count=_count_of(document),
+        next_link=link if isinstance(link, str) else "",
+    )
+
+
+def head(page: Page, size: int) -> Page:
+    """At most the first so many contacts of a page."""
+    if len(page) <= size:
+        return page
+    return Page(
+        ids=page.ids[:size],
+        etags=page.etags[:size],
+        columns={name: texts[:size] for name, texts in page.columns.items()},
+    )
+
+
+def merge(pages: Sequence[Page]) -> Page:
+    """All pages as one, in ascending order of Id, without columns that nobody fills."""
+    ids = [contact_id for page in pages for contact_id in page.ids]
+    etags = [tag for page in pages for tag in page.etags]
+    columns = {}
+    for name in sorted({name for page in pages for name in page.columns}):
+        texts = [text for page in pages for text in page.columns.get(name) or [""] * len(page)]
+        if any(texts):
+            columns[name] = texts
+    return _sorted(Page(ids=ids, etags=etags, columns=columns))
+
+
+def _sorted(page: Page) -> Page:
+    """The page in ascending order of Id; the server's order is kept only if it is that one."""
+    if all(left < right for left, right in pairwise(page.ids)):
+        return page
+    order = sorted(range(len(page)), key=page.ids.__getitem__)
+    return Page(
+        ids=[page.ids[position] for position in order],
+        etags=[page.etags[position] for position in order],
+        columns={name: [texts[p] for p in order] for name, texts in page.columns.items()},
+    )
+
+
+def parse_contact(body: bytes, *, etag_header: str = "") -> tuple[Contact, dict[str, Any]]:
+    """One contact, and its entity without annotations. Raises PbxUntrusted for anything else.
+
+    The body's `@odata.etag` goes before the header, which proxies weaken when they compress.
+    """
+    document = _document(body)
+    etag = usable_etag(document.get("@odata.etag")) or usable_etag(etag_header)
+    entity = {name: value for name, value in document.items() if not _is_annotation(name)}
+    return as_contact(entity, etag=etag), entity
+
+
+def as_contact(entity: Mapping[str, Any], *, etag: str = "") -> Contact:
+    """An entity as a contact. Raises PbxUntrusted without a proper Id."""
+    texts = ((name, _text(value)) for name, value in entity.items() if name != "Id")
+    fields = {name: text for name, text in texts if text and not _is_annotation(name)}
+    return Contact(id=_id_of(entity), fields=fields, etag=etag)
+
+
+def usable_etag(tag: object) -> str:
+    """The tag byte for byte, or "" for what could not be sent back as one If-Match value.
+
+    `*` would mean "any" and a comma a list (RFC 9110 13.1.1); both would switch the guard off.
+    """
+    if isinstance(tag, str) and tag != "*" and _ETAG.fullmatch(tag):
+        return tag
+    return ""
+
+
+def version_of(header: str | None) -> str:
+    """The PBX's version as its header gives it; "" if there is none or it is no version."""
+    return header if header and _VERSION.fullmatch(header) else ""
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        said = explain(body)
+        raise _untrusted(said.text or "nothing where JSON belongs") from error
+    if not isinstance(document, dict):
+        raise _untrusted("JSON that is no object")
+    if "error" in document and not {"value", "Id"} & document.keys():
+        raise _untrusted(f"success with an error inside: {explain(body).text}")
+    return document
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _untrusted(what: str) -> PbxUntrusted:
+    return PbxUntrusted(
+        f"3CX answered with {what}.",
+        hint="Check pbx.url and what stands between here and the PBX, then: reconcile doctor",
+        code="pbx_untrusted",
+    )
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 < value <= _MAX_ID
+
+
+def _id_of(entity: Mapping[str, Any]) -> int:
+    value = entity.get("Id")
+    if not _is_id(value):
+        raise _untrusted("a contact without a proper Id")
+    return int(value)  # type: ignore[arg-type]  # _is_id has just proved that it is an int
+
+
+def _count_of(document: Mapping[str, Any]) -> int | None:
+    count = document.get("@odata.count")
+    return count if type(count) is int and count >= 0 else None
+
+
+def _is_annotation(name: str) -> bool:
+    return "@" in name or name.startswith("odata.")
+
+
+def _columns(entities: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[str]]:
+    names = {name for entity in entities for name in entity}
+    return {
+        name: [
+            value if type(value := entity.get(name)) is str else _text(value) for entity in entities
+        ]
+        for name in names
+        if name != "Id" and not _is_annotation(name)
+    }
+
+
+def _text(value: object) -> str:
+    """A value as text: null, "" and absent are one; what is no text becomes compact JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+# ---------------------------------------------------------------------------- links
+
+
+def next_target(link: str, *, origin: str) -> str:
+    """Path and query of a next link that stays on this PBX's contacts.
+
+    Parsed and compared part by part: `startswith` lets `https://pbx.example.com.evil.test` and
+    `https://pbx.example.com@evil.test` through. Raises PbxUntrusted for every other place.
+    """
+    if not _LINK.fullmatch(link):
+        raise _strange_link("is no address")
+    try:
+        target = urlsplit(urljoin(f"{origin}{CONTACTS}", link))
+        place = (target.scheme, target.hostname, _port(target.scheme, target.port))
+    except ValueError as error:
+        raise _strange_link("is no address") from error
+    home = urlsplit(origin)
+    if place != (home.scheme, home.hostname, _port(home.scheme, home.port)):
+        raise _strange_link("leads to another place than pbx.url")
+    if "@" in target.netloc or target.path != CONTACTS or "#" in link:
+        raise _strange_link("leads to something else than the contacts")
+    return f"{target.path}?{target.query}"
+
+
+def _port(scheme: str, port: int | None) -> int | None:
+    return port if port is not None else {"https": 443, "http": 80}.get(scheme)
+
+
+def _strange_link(what: str) -> PbxUntrusted:
+    return PbxUntrusted(
+        f"The next page that 3CX names {what}. It was not followed.",
+        hint="Put the PBX's own address, as its console is opened, into pbx.url.",
+        code="pbx_untrusted",
+    )
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+class BodyKind(Enum):
+    """What a body looks like that is not the expected answer."""
+
+    EMPTY = "empty"
+    ODATA = "odata"
+    OAUTH = "oauth"
+    OTHER_JSON = "json"
+    HTML = "html"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What an error body says, in words."""
+
+    kind: BodyKind
+    text: str = ""
+    """One short sentence without control characters; "" if the body says nothing."""
+    codes: frozenset[str] = frozenset()
+
+    def has(self, code: str) -> bool:
+        """Whether 3CX named this warning; prefixes move between versions, so by suffix.
+
+        The suffix begins after a dot: CONVERTER_LIMIT_REACHED is no LIMIT_REACHED.
+        """
+        return any(c == code or c.endswith(f".{code}") for c in self.codes)
+
+
+def explain(body: bytes) -> Explanation:
+    """What an error body says: OData or OAuth JSON, text, HTML, or nothing at all."""
+    text = body.decode("utf-8-sig", "replace").strip()
+    if not text:
+        return Explanation(kind=BodyKind.EMPTY)
+    if text.startswith(("{", "[")):
+        return _explain_json(text)
+    if _MARKUP.search(text):
+        return Explanation(kind=BodyKind.HTML, text=_html_words(text))
+    return Explanation(kind=BodyKind.TEXT, text=f'"{_clean(text)}"' if _clean(text) else "")
+
+
+def _explain_json(text: str) -> Explanation:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return Explanation(kind=BodyKind.TEXT, text="broken JSON")
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, dict):
+        return _explain_odata(error)
+    if isinstance(error, str):
+        words = (error, document.get("error_description"))
+        said = ": ".join(_plain(w) for w in words if isinstance(w, str) and _plain(w))
+        return Explanation(kind=BodyKind.OAUTH, text=said)
+    return Explanation(kind=BodyKind.OTHER_JSON, text="JSON that explains nothing")
+
+
+def _explain_odata(error: Mapping[str, Any]) -> Explanation:
+    """Validation details, or else the message and the inner error, which often tells more."""
+    details = [d for d in _list(error.get("details"))[:_MAX_DETAILS] if isinstance(d, dict)]
+    inner = error.get("innererror") or error.get("innerError")
+    inner = inner if isinstance(inner, dict) else {}
+    said = [f"{_string(d, 'target')}: {_string(d, 'message')}".strip(": \n") for d in details]
+    if not any(said):
+        said = [_string(error, "message"), _string(inner, "message")]
+    codes = _codes([error, inner, *details])
+    sentences = list(dict.fromkeys(_meant(s) for s in said if s.strip()))
+    distinct = [s for s in sentences if not any(s in other for other in sentences if other != s)]
+    text = "; ".join(distinct) or _string(error, "code")
+    return Explanation(kind=BodyKind.ODATA, text=_plain(text), codes=codes)
+
+
+def _codes(parts: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    texts = (_string(part, name) for part in parts for name in ("code", "message"))
+    return frozenset(code for text in texts for code in _CODE.findall(text))
+
+
+def _meant(sentence: str) -> str:
+    """The sentence with what its warning code means, if that is known."""
+    said = Explanation(kind=BodyKind.ODATA, codes=frozenset(_CODE.findall(sentence)))
+    meaning = next((words for code, words in _MEANING.items() if said.has(code)), "")
+    line = " ".join(sentence.split())
+    return f"{meaning} ({line})" if meaning else line
+
+
+def _string(part: Mapping[str, Any], name: str) -> str:
+    value = part.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _html_words(text: str) -> str:
+    found = _TITLE.search(text)
+    title = _plain(html.unescape(found[1]))[:_MAX_TITLE] if found else ""
+    return f'an HTML page titled "{title}"' if title else "an HTML page"
+
+
+def _plain(text: str) -> str:
+    """Words only: a sentence of the server must not bring markup into a report."""
+    return _clean("markup" if _MARKUP.search(text) else text)
+
+
+def _clean(text: str) -> str:
+    """Printable, on one line, and short: no terminal codes, no text that runs backwards."""
+    head = text[: 4 * _MAX_WORDS]
+    shown = (c if c.isprintable() and c != _UNDECODABLE else " " for c in head)
+    line = " ".join("".join(shown).split())
+    return line if len(line) <= _MAX_WORDS else f"{line[: _MAX_WORDS - 1]}…"
+
+
+# ---------------------------------------------------------------------------- waiting
+
+
+def retry_after(value: str, *, now: datetime | None) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110 10.2.3); None if it says nothing.
+
+    A date counts from `now`, and says nothing without it; one in the past asks for 0. How long is
+    too long is the caller's to say.
+    """
+    value = value.strip()
+    if value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:
+        return float(value)
+    moment = http_date(value)
+    if moment is None or now is None:
+        return None
+    return max((moment - now).total_seconds(), 0.0)
+
+
+def http_date(value: str) -> datetime | None:
+    """The moment that an HTTP date names, in UTC; None for anything else."""
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,212 @@
+"""The gate through which every byte to the PBX leaves.
+
+Owns what may be sent (method and path, to the configured origin only), TLS, and the bounds of an
+answer. Must never let out a bulk action, follow a redirect, or switch the verification off.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+import time
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from reconcile import __version__
+from reconcile.errors import ConfigError, PbxUntrusted
+from reconcile.pbx import odata
+from reconcile.pbx.connection import Connection, origin_of
+from reconcile.pbx.failures import Transient, is_redirect, redirected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+MAX_BODY: Final = 64 * 1024 * 1024
+"""Bytes of one answer; a page of 100 contacts has some 50,000."""
+_PATIENCE: Final = 10
+"""An answer may take this many timeouts as a whole, however steadily it drips."""
+
+TOKEN_PATH: Final = "/connect/token"  # noqa: S105 - a path, not a secret
+DEFS_TARGET: Final = f"{odata.BASE}/Defs?{odata.query(select='Id')}"
+_CONTACTS: Final = re.escape(odata.CONTACTS)
+CONTACT_PATTERN: Final = rf"{_CONTACTS}\([1-9][0-9]{{0,9}}\)"
+
+Rules = frozenset[tuple[str, str]]
+"""(method, pattern of path and query)"""
+
+READING: Final[Rules] = frozenset(
+    {
+        ("GET", rf"{_CONTACTS}(\?.*)?"),
+        ("GET", CONTACT_PATTERN),
+        ("GET", re.escape(DEFS_TARGET)),
+        ("POST", re.escape(TOKEN_PATH)),
+    }
+)
+WRITING: Final[Rules] = frozenset({("DELETE", CONTACT_PATTERN), ("POST", _CONTACTS)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One whole answer."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes = b""
+
+    @property
+    def etag(self) -> str:
+        """The ETag header as it came; "" without one."""
+        return str(self.headers.get("ETag", ""))
+
+    @property
+    def date(self) -> datetime | None:
+        """When the server answered, by its own clock; None if it didn't say."""
+        return odata.http_date(self.headers.get("Date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait; a date counts from the answer's own Date."""
+        return odata.retry_after(self.headers.get("Retry-After", ""), now=self.date)
+
+
+class Gate(httpx.BaseTransport):
+    """Lets out what the rules name, to the configured origin, and nothing else.
+
+    `wire` is shared by all gates of one session and closed by it.
+    """
+
+    def __init__(self, wire: httpx.BaseTransport, connection: Connection, rules: Rules) -> None:
+        self._wire = wire
+        self._connection = connection
+        self._rules = rules
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it and bound its answer. Raises PbxUntrusted before a byte leaves."""
+        self._check(request)
+        response = self._wire.handle_request(request)
+        if is_redirect(response.status_code):
+            response.close()
+            location = response.headers.get("Location", "")
+            raise redirected(response.status_code, location)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            response.close()
+            raise _untrusted("compressed an answer that was asked for as it is")
+        response.stream = _Bounded(response.stream, patience=_PATIENCE * self._connection.timeout)
+        return response
+
+    def _check(self, request: httpx.Request) -> None:
+        target = request.url.raw_path.decode("ascii")
+        known = any(
+            request.method == method and re.fullmatch(pattern, target)
+            for method, pattern in self._rules
+        )
+        if origin_of(request.url) != self._connection.url or not known:
+            path = target.partition("?")[0]
+            raise PbxUntrusted(
+                f"{request.method} {path} at {request.url.host} is nothing that reconcile sends "
+                "here. It was not sent.",
+                code="pbx_untrusted",
+            )
+
+
+class _Bounded(httpx.SyncByteStream):
+    """A body of at most `MAX_BODY` bytes that is whole within `patience` seconds."""
+
+    def __init__(self, stream: object, *, patience: float) -> None:
+        self._stream: httpx.SyncByteStream = stream  # type: ignore[assignment]  # a sync response
+        self._deadline = time.monotonic() + patience
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise _untrusted(f"sent an answer of more than {MAX_BODY >> 20} MiB")
+            if time.monotonic() > self._deadline:
+                raise Transient("The answer of 3CX took too long to arrive.")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def open_wire(connection: Connection) -> httpx.HTTPTransport:
+    """Kept-alive connections, one per lane, and one for the token that all lanes wait for."""
+    lanes = connection.concurrency + 1
+    limits = httpx.Limits(max_connections=lanes, max_keepalive_connections=lanes)
+    return httpx.HTTPTransport(verify=_tls(connection), limits=limits, trust_env=False)
+
+
+def open_client(wire: httpx.BaseTransport, connection: Connection, rules: Rules) -> httpx.Client:
+    """A client behind a gate of its own."""
+    _quieten()
+    return httpx.Client(
+        transport=Gate(wire, connection, rules),
+        timeout=connection.timeout,
+        trust_env=False,
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        headers={
+            "User-Agent": f"reconcile/{__version__}",
+            "Accept": "application/json",
+            # A proxy that compresses weakens the ETag; a bomb needs compression.
+            "Accept-Encoding": "identity",
+        },
+    )
+
+
+def exchange(
+    client: httpx.Client, request: httpx.Request, *, auth: httpx.Auth | None, secret: str
+) -> Reply:
+    """Send one request and read the whole answer.
+
+    Raises what httpx and the gate raise. An answer that will be quoted loses the secret and the
+    token, should it echo them.
+    """
+    response = client.send(request, auth=auth)
+    body = response.content
+    if not response.is_success or not body.lstrip().startswith(b"{"):
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        for hidden in filter(None, (secret, token)):
+            body = body.replace(hidden.encode(), b"(hidden)")
+    return Reply(status=response.status_code, headers=response.headers, body=body)
+
+
+def _quieten() -> None:
+    """At INFO httpx logs addresses, and a filter in an address may hold a name or a number."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _tls(connection: Connection) -> ssl.SSLContext:
+    """The public authorities, those of this machine, and the one in `ca_file`; always verified."""
+    if connection.url.startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    if connection.ca_file:
+        _trust(context, connection.ca_file)
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"pbx.ca_file can't be used: {ca_file}: {error.strerror or 'no PEM certificate'}.",
+            hint="Name a PEM file (-----BEGIN CERTIFICATE-----) that this user may read.",
+        ) from error
+
+
+def _untrusted(what: str) -> PbxUntrusted:
+    return PbxUntrusted(
+        f"3CX {what}.",
+        hint="Check what stands between here and the PBX, then: reconcile doctor",
+        code="pbx_untrusted",
+    )

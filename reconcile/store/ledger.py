@@ -1,0 +1,401 @@
+"""What the state remembers, as frozen values in and out. One method is one transaction.
+
+Owns every row: runs, accepted exports, claims, the journal with its tombstones, approvals, probes
+and protections. Must never decide anything, talk to anyone, or look at the clock: `now` is an
+argument. Every failure of the database is a StateError; anything else that comes out is a bug.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from reconcile.errors import ApprovalRefused, StateError
+from reconcile.model import LedgerView, Outcome
+from reconcile.store import gates, purging, rows, tables
+from reconcile.store.engine import (
+    empty_log,
+    explained,
+    open_engine,
+    state_file,
+    transaction,
+    upsert,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from sqlalchemy import Connection, Table, Update
+
+    from reconcile.model import (
+        AcceptedExport,
+        Action,
+        Claim,
+        DeleteGuard,
+        Probe,
+        RunRecord,
+        Status,
+        StoredPlan,
+        Tombstone,
+    )
+    from reconcile.store.purging import PurgeResult
+    from reconcile.store.rows import ProtectionRecord
+    from reconcile.store.tables import ProtectionKind
+
+_GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
+"""The outcomes after which there is no contact left to claim."""
+
+
+class Ledger:
+    """The state of one PBX, open for reading and writing. Use it as a context manager.
+
+    Writing is for the holder of the run lock; reading is for anyone at any time.
+    """
+
+    def __init__(self, path: Path, *, pbx_url: str, state_id: str) -> None:
+        self.path = path
+        self.pbx_url = pbx_url
+        self.state_id = state_id
+        """The random name of this state, given at its creation; backups of it share it."""
+        self._writer = open_engine(path, writing=True)
+        self._reader = open_engine(path, writing=False)
+
+    @classmethod
+    def open(cls, url: str, *, base: Path, pbx_url: str) -> Ledger:
+        """Open a state that is there, private, sound, of this schema and of this PBX (or of none).
+
+        Raises StateError for any that isn't, and ConfigError for a URL that is no SQLite file.
+        """
+        path = state_file(url, base=base)
+        with explained(path):
+            gates.is_there(path)
+            gates.is_private(path)
+            with transaction(path, writing=False) as connection:
+                gates.is_sound(connection, path)
+                gates.is_current(gates.revision(connection, path), path)
+                state_id, bound = gates.identity(connection, path)
+        gates.is_of(pbx_url, bound, path)
+        return cls(path, pbx_url=pbx_url, state_id=state_id)
+
+    def close(self) -> None:
+        """Close all connections; the last one brings the write-ahead log into the file."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with explained(self.path), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with explained(self.path), self._reader.begin() as connection:
+            yield connection
+
+    # ------------------------------------------------------------------------ runs
+
+    def begin_run(self, *, command: str, mode: str, now: datetime) -> int:
+        """Note that a run began; its number. The first run binds the state to its PBX."""
+        values = {"command": command, "mode": mode, "pbx_url": self.pbx_url, "started_at": now}
+        with self._writing() as connection:
+            _, bound = gates.identity(connection, self.path)
+            gates.is_of(self.pbx_url, bound, self.path)
+            connection.execute(update(tables.state).values(pbx_url=self.pbx_url))
+            return _key(connection, tables.run, values | {"digest": "", "headline": ""})
+
+    def finish_run(
+        self,
+        run_id: int,
+        *,
+        status: Status,
+        exit_code: int,
+        digest: str,
+        headline: str,
+        now: datetime,
+    ) -> None:
+        """Note how a run ended. Raises StateError unless it is open."""
+        statement = (
+            update(tables.run)
+            .where(tables.run.c.id == run_id, tables.run.c.finished_at.is_(None))
+            .values(
+                status=status,
+                exit_code=exit_code,
+                digest=digest,
+                headline=headline,
+                finished_at=now,
+            )
+        )
+        with self._writing() as connection:
+            self._change_one(connection, statement, f"run {run_id} is not open")
+
+    def runs(self, *, limit: int | None = None) -> list[RunRecord]:
+        """The past runs, the newest first; all of them without a limit."""
+        with self._reading() as connection:
+            return rows.runs(connection, limit=limit)
+
+    def run(self, run_id: int) -> RunRecord | None:
+        """One past run."""
+        with self._reading() as connection:
+            found = rows.runs(connection, run_id=run_id)
+        return found[0] if found else None
+
+    # ------------------------------------------------------------------------ what was learned
+
+    def view(self, *, now: datetime) -> LedgerView:
+        """What the core needs to know, all as of one moment."""
+        with self._reading() as connection:
+            return LedgerView(
+                claims=rows.claims(connection),
+                last_accepted=rows.last_accepted(connection),
+                newest_generated_at=rows.newest_generated_at(connection),
+                deleted_last_week=rows.deleted_last_week(connection, now),
+                unresolved=tuple(rows.actions(connection, unresolved=True)),
+            )
+
+    def record(
+        self,
+        run_id: int,
+        *,
+        accepted: AcceptedExport | None,
+        claims: Sequence[Claim],
+        released: Sequence[int],
+        plan: StoredPlan | None,
+    ) -> None:
+        """Keep what a run learned: all of it or nothing.
+
+        A contact that is both claimed and released ends released: the safe reading of the two.
+        """
+        with self._writing() as connection:
+            if accepted:
+                _insert_export(connection, replace(accepted, run_id=run_id))
+            upsert(connection, tables.claim, claims)
+            _release(connection, released)
+            if plan:
+                self._store_plan(connection, replace(plan, run_id=run_id))
+
+    def adopt(self, claims: Sequence[Claim]) -> None:
+        """Claim contacts by hand."""
+        with self._writing() as connection:
+            upsert(connection, tables.claim, claims)
+
+    def release(self, contact_ids: Iterable[int]) -> None:
+        """Give up claims: these contacts can't be deleted any more."""
+        with self._writing() as connection:
+            _release(connection, contact_ids)
+
+    # ------------------------------------------------------------------------ plans, approvals
+
+    def _store_plan(self, connection: Connection, plan: StoredPlan) -> None:
+        statement = (
+            update(tables.run)
+            .where(tables.run.c.id == plan.run_id)
+            .values(plan_digest=plan.digest, plan=plan.canonical, planned_at=plan.created_at)
+        )
+        self._change_one(connection, statement, f"there is no run {plan.run_id}")
+
+    def plan(self, digest_prefix: str) -> list[StoredPlan]:
+        """The stored plans whose digest begins so, the newest first.
+
+        Raises StateError for a plan that was altered: its text must hash to its digest.
+        """
+        with self._reading() as connection:
+            found = rows.plans(connection, digest_prefix)
+        for plan in found:
+            if not rows.is_unaltered(plan):
+                raise StateError(
+                    f"The plan of run {plan.run_id} in {self.path} does not hash to its digest: "
+                    "it was altered.",
+                    hint="reconcile plan",
+                    code="state_corrupt",
+                )
+        return found
+
+    def latest_plan_run(self) -> int | None:
+        """The newest run that stored a plan."""
+        with self._reading() as connection:
+            return rows.latest_plan_run(connection)
+
+    def use_approval(
+        self, plan_run_id: int, *, run_id: int, approved_by: str, now: datetime
+    ) -> None:
+        """Use up the plan that a run made. Raises ApprovalRefused if it was used before.
+
+        A later run may make the same plan again, with the same digest: after an apply that died or
+        was refused before its first delete, it must be approved again and can be.
+        """
+        statement = insert(tables.approval).values(
+            plan_run_id=plan_run_id, run_id=run_id, approved_by=approved_by, approved_at=now
+        )
+        try:
+            with self._writing() as connection:
+                connection.execute(statement)
+        except IntegrityError as error:
+            with self._reading() as connection:
+                used = rows.approval(connection, plan_run_id)
+            if used is None:
+                raise
+            raise ApprovalRefused(
+                f"The plan of run {plan_run_id} was already applied, by run {used.run_id} "
+                f"({used.approved_by}, {used.approved_at:%Y-%m-%d %H:%M} UTC); "
+                "an approval is good once.",
+                hint="reconcile plan",
+            ) from error
+
+    # ------------------------------------------------------------------------ the journal
+
+    def intend(
+        self,
+        *,
+        run_id: int,
+        contact_id: int,
+        fingerprint: str,
+        guard: DeleteGuard,
+        entity: Mapping[str, Any],
+        reason: str,
+        crm_id: str,
+        now: datetime,
+    ) -> int:
+        """Before a DELETE leaves: the tombstone and the intent, durable; the action's number."""
+        grave = {"run_id": run_id, "contact_id": contact_id, "entity": json.dumps(dict(entity))}
+        grave |= {"reason": reason, "crm_id": crm_id, "created_at": now}
+        intent = {"run_id": run_id, "contact_id": contact_id, "fingerprint": fingerprint}
+        intent |= {"guard": guard, "intended_at": now, "detail": ""}
+        with self._writing() as connection:
+            tombstone_id = _key(connection, tables.tombstone, grave)
+            return _key(connection, tables.action, intent | {"tombstone_id": tombstone_id})
+
+    def settle(self, action_id: int, *, outcome: Outcome, detail: str, now: datetime) -> None:
+        """What became of an intent; a contact that is gone loses its claim in the same breath.
+
+        Raises StateError if the action is unknown or was settled before.
+        """
+        entry = tables.action.c
+        statement = (
+            update(tables.action)
+            .where(entry.id == action_id, entry.outcome.is_(None))
+            .values(outcome=outcome, detail=detail, ended_at=now)
+        )
+        with self._writing() as connection:
+            self._change_one(connection, statement, f"action {action_id} is not unsettled")
+            if outcome in _GONE:
+                contact = select(entry.contact_id).where(entry.id == action_id).scalar_subquery()
+                connection.execute(delete(tables.claim).where(tables.claim.c.contact_id == contact))
+
+    def actions(
+        self,
+        *,
+        run_id: int | None = None,
+        contact_id: int | None = None,
+        unresolved: bool = False,
+    ) -> list[Action]:
+        """The journal in its order, of one run, of one contact, or of the intents left alone."""
+        with self._reading() as connection:
+            return rows.actions(
+                connection, run_id=run_id, contact_id=contact_id, unresolved=unresolved
+            )
+
+    def tombstones(
+        self, *, run_id: int | None = None, contact_id: int | None = None
+    ) -> list[Tombstone]:
+        """The tombstones in their order, each with its outcome; purged ones are none any more."""
+        with self._reading() as connection:
+            return rows.tombstones(connection, run_id=run_id, contact_id=contact_id)
+
+    def mark_restored(self, tombstone_id: int, *, new_contact_id: int, now: datetime) -> None:
+        """Note under which Id a contact was put back. Raises StateError if it was before."""
+        grave = tables.tombstone.c
+        statement = (
+            update(tables.tombstone)
+            .where(grave.id == tombstone_id, grave.restored_as.is_(None))
+            .values(restored_as=new_contact_id, restored_at=now)
+        )
+        with self._writing() as connection:
+            self._change_one(connection, statement, f"tombstone {tombstone_id} is not unrestored")
+
+    # ------------------------------------------------------------------------ probes, protections
+
+    def save_probe(self, probe: Probe) -> None:
+        """Keep what the probe proved; a newer proof of the same PBX and version replaces it."""
+        with self._writing() as connection:
+            upsert(connection, tables.probe, [probe])
+
+    def probe(self, *, pbx_url: str, pbx_version: str) -> Probe | None:
+        """What was proved about exactly this PBX in exactly this version."""
+        with self._reading() as connection:
+            return rows.probe(connection, pbx_url, pbx_version)
+
+    def protections(self) -> list[ProtectionRecord]:
+        """What was protected by hand."""
+        with self._reading() as connection:
+            return rows.protections(connection)
+
+    def protect(self, record: ProtectionRecord) -> None:
+        """Protect by hand; the same again replaces who, when and why."""
+        with self._writing() as connection:
+            upsert(connection, tables.protection, [record])
+
+    def unprotect(self, *, kind: ProtectionKind, value: str) -> bool:
+        """Take back a protection made by hand; False if there was none."""
+        entry = tables.protection.c
+        statement = delete(tables.protection).where(entry.kind == kind, entry.value == value)
+        with self._writing() as connection:
+            return connection.execute(statement).rowcount > 0
+
+    # ------------------------------------------------------------------------ forgetting
+
+    def purge(
+        self, *, before: datetime | None = None, contact_id: int | None = None
+    ) -> PurgeResult:
+        """Forget: what is older than `before`, or one contact's personal data; exactly one of them.
+
+        What an unresolved intent still needs is kept, and so is what a guard compares with. What
+        was forgotten is gone from the file too, not only from its tables. Raises UsageError.
+        """
+        with self._writing() as connection:
+            result = purging.purge(connection, before=before, contact_id=contact_id)
+        with explained(self.path):
+            empty_log(self._writer)
+        return result
+
+    def _change_one(self, connection: Connection, statement: Update, refusal: str) -> None:
+        if connection.execute(statement).rowcount != 1:
+            raise StateError(
+                f"{self.path}: {refusal}; nothing was changed.", hint="reconcile db check"
+            )
+
+
+def _key(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
+    key: Any = connection.execute(insert(table).values(values)).inserted_primary_key
+    return int(key[0])
+
+
+def _insert_export(connection: Connection, accepted: AcceptedExport) -> None:
+    values = {column.name: getattr(accepted, column.name) for column in tables.export.columns}
+    connection.execute(
+        insert(tables.export).values(values | {"fill": json.dumps(dict(accepted.fill))})
+    )
+
+
+def _release(connection: Connection, contact_ids: Iterable[int]) -> None:
+    if doomed := [{"released": contact_id} for contact_id in contact_ids]:
+        matching = tables.claim.c.contact_id == bindparam("released")
+        connection.execute(delete(tables.claim).where(matching), doomed)

@@ -1,0 +1,276 @@
+"""The one way to a state of this schema: create, upgrade, check, back up.
+
+Must never downgrade, never upgrade without a copy of what was, and never leave half an upgrade: all
+pending revisions and the revision's own record are one transaction. Whoever calls `upgrade` holds
+the run lock.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from importlib.resources import as_file, files
+from itertools import count
+from pathlib import Path
+from tempfile import mkstemp
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import func, insert, select
+
+from reconcile.errors import Problem, StateError
+from reconcile.store import gates, tables
+from reconcile.store.engine import (
+    copy_file,
+    damaged,
+    dangling,
+    explained,
+    integrity,
+    journal_mode,
+    make_file,
+    make_folder,
+    state_file,
+    transaction,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeResult:
+    """What an upgrade found and did."""
+
+    path: Path
+    from_revision: str
+    """"" if there was no state."""
+    to_revision: str
+    backup: Path | None = None
+    """The copy made before; None if there was nothing to lose or nothing to do."""
+
+    @property
+    def changed(self) -> bool:
+        """False if there was nothing to do."""
+        return self.from_revision != self.to_revision
+
+    def __str__(self) -> str:
+        """What was done, as a sentence."""
+        if not self.changed:
+            return f"{self.path} has schema {self.to_revision} already: nothing to do."
+        if not self.from_revision:
+            return f"{self.path} was created, empty, with schema {self.to_revision}."
+        return (
+            f"{self.path} was upgraded from schema {self.from_revision} to {self.to_revision}; "
+            f"the state as it was: {self.backup}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a state is like, and all that is wrong with it."""
+
+    path: Path
+    state_id: str
+    pbx_url: str
+    """"" if no run has bound the state to a PBX yet."""
+    revision: str
+    journal_mode: str
+    """`wal`; `delete` until the first write after a backup was put back, or if the disk can't."""
+    claims: int
+    runs: int
+    unresolved: int
+    """Deletes that were intended and whose outcome nobody knows; the next run looks first."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing is wrong."""
+        return not self.problems
+
+
+# ---------------------------------------------------------------------------- upgrade
+
+
+def upgrade(
+    url: str, *, base: Path, now: datetime, locations: Sequence[Path] = ()
+) -> UpgradeResult:
+    """Create the state, or bring an older one to this version's schema, with a backup first.
+
+    `locations` are more folders of revisions. Raises StateError, with the state as it was, for a
+    newer schema, a damaged file, another program's database, or a revision that fails.
+    """
+    path = state_file(url, base=base)
+    with explained(path):
+        _prepare(path)
+        with (
+            _configured(locations) as config,
+            transaction(path, writing=True, foreign_keys=False) as connection,
+        ):
+            return _upgrade(connection, path, config, now)
+
+
+def _prepare(path: Path) -> None:
+    """Make the file if there is none; look at the one that is there before it is written to."""
+    if not path.exists():
+        make_folder(path)
+        make_file(path)
+    gates.is_there(path)
+    gates.is_private(path)
+    with transaction(path, writing=False) as connection:
+        gates.is_sound(connection, path)
+        gates.revision(connection, path)
+
+
+def _upgrade(connection: Connection, path: Path, config: Config, now: datetime) -> UpgradeResult:
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head() or ""
+    was = gates.revision(connection, path)
+    if was and not _knows(script, was):
+        raise gates.newer(was, path)
+    saved = None
+    if was not in {"", head}:
+        # The write lock is held: nobody changes between the copy and the upgrade.
+        saved = _copy(path, _free_name(path, was, now))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    if broken := dangling(connection):
+        raise StateError(
+            f"{path}: the upgrade to {head} would leave {broken[0]} pointing nowhere; "
+            "it was taken back.",
+            hint="reconcile db check",
+        )
+    _name_state(connection, now)
+    return UpgradeResult(path=path, from_revision=was, to_revision=head, backup=saved)
+
+
+def _knows(script: ScriptDirectory, revision: str) -> bool:
+    try:
+        script.get_revision(revision)
+    except CommandError:
+        return False
+    return True
+
+
+def _name_state(connection: Connection, now: datetime) -> None:
+    if not connection.scalar(select(func.count()).select_from(tables.state)):
+        values = {"id": uuid4().hex, "pbx_url": "", "created_at": now}
+        connection.execute(insert(tables.state).values(values))
+
+
+@contextmanager
+def _configured(locations: Sequence[Path]) -> Iterator[Config]:
+    """Alembic's configuration, from the package's own revisions wherever it is installed."""
+    with as_file(files("reconcile.migrations")) as folder:
+        config = Config()
+        places = (folder / "versions", *locations)
+        options = {
+            "script_location": str(folder),
+            "path_separator": "newline",
+            "version_locations": "\n".join(map(str, places)),
+        }
+        for name, value in options.items():
+            config.set_main_option(name, value.replace("%", "%%"))  # % interpolates
+        yield config
+
+
+# ---------------------------------------------------------------------------- backup
+
+
+def backup(url: str, *, base: Path, target: Path | None, now: datetime) -> Path:
+    """Copy the state while it may be in use, check the copy, and say where it is.
+
+    Without a target: beside the state, named by its schema and the time. Never overwrites.
+    """
+    path = state_file(url, base=base)
+    with explained(path):
+        gates.is_there(path)
+        if target and target.exists():
+            raise StateError(
+                f"{target} exists already; a backup never overwrites.", hint="name another file"
+            )
+        with transaction(path, writing=False) as connection:
+            revision = gates.revision(connection, path)
+        return _copy(path, target or _free_name(path, revision, now))
+
+
+def _free_name(path: Path, revision: str, now: datetime) -> Path:
+    stamp = f"{path.name}.{revision or 'empty'}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    names = (path.with_name(f"{stamp}{f'-{n}' if n else ''}.bak") for n in count())
+    return next(name for name in names if not name.exists())
+
+
+def _copy(path: Path, target: Path) -> Path:
+    """A checked copy, which has its name only once it is whole."""
+    descriptor, name = mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".partial")
+    os.close(descriptor)
+    partial = Path(name)
+    try:
+        with transaction(path, writing=False) as connection:
+            problems = copy_file(connection, partial)
+        if problems:
+            raise damaged(path, problems[0])
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+# ---------------------------------------------------------------------------- check
+
+
+def check(url: str, *, base: Path) -> CheckResult:
+    """Look at everything, change nothing; all that is wrong is in the result.
+
+    Raises StateError if there is nothing to look at: no file, no readable SQLite database, another
+    program's, or another schema than this version's.
+    """
+    path = state_file(url, base=base)
+    with explained(path):
+        gates.is_there(path)
+        with transaction(path, writing=False) as connection:
+            return _checked(connection, path)
+
+
+def _checked(connection: Connection, path: Path) -> CheckResult:
+    broken = (*integrity(connection, thorough=True), *dangling(connection))
+    revision = gates.revision(connection, path)
+    gates.is_current(revision, path)
+    state_id, pbx_url = gates.identity(connection, path)
+    return CheckResult(
+        path=path,
+        state_id=state_id,
+        pbx_url=pbx_url,
+        revision=revision,
+        journal_mode=journal_mode(connection),
+        claims=_count(connection, tables.claim),
+        runs=_count(connection, tables.run),
+        unresolved=_count(connection, tables.action, tables.action.c.outcome.is_(None)),
+        problems=tuple(_problems(path, broken)),
+    )
+
+
+def _count(connection: Connection, table: Table, *which: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
+
+
+def _problems(path: Path, broken: Sequence[str]) -> Iterator[Problem]:
+    for what in broken:
+        yield Problem(code="state_corrupt", message=what, file=path.name)
+    try:
+        gates.is_private(path)
+    except StateError as error:
+        message = f"{error.message} The mend: {error.hint}"
+        yield Problem(code=error.code, message=message, file=path.name)
+    if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        message = f"others can write in its folder. The mend: chmod go-w {path.parent}"
+        yield Problem(code="state_permission", message=message, file=path.name)

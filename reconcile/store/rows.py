@@ -1,0 +1,224 @@
+"""Reading the state: rows in, frozen values of the domain out. Must never write.
+
+The columns are named as the fields of the values, so a row becomes a value by its names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sqlalchemy import func, select
+
+from reconcile.model import (
+    AcceptedExport,
+    Action,
+    Claim,
+    Outcome,
+    Probe,
+    RunRecord,
+    StoredPlan,
+    Tombstone,
+)
+from reconcile.store import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row, Select, Table
+
+    from reconcile.store.tables import ProtectionKind
+
+WEEK: Final = timedelta(days=7)
+"""How far back the weekly limit counts."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionRecord:
+    """One protection made by hand."""
+
+    kind: ProtectionKind
+    value: str
+    created_by: str
+    created_at: datetime
+    reason: str
+
+
+def _all(connection: Connection, make: Callable[..., T], statement: Select[Any]) -> list[T]:
+    return [make(**row) for row in connection.execute(statement).mappings()]
+
+
+def _columns(table: Table, kind: type) -> list[Any]:
+    return [table.c[field.name] for field in fields(kind) if field.name in table.c]
+
+
+def runs(
+    connection: Connection, *, run_id: int | None = None, limit: int | None = None
+) -> list[RunRecord]:
+    """Past runs, the newest first."""
+    statement = select(*_columns(tables.run, RunRecord)).order_by(tables.run.c.id.desc())
+    if run_id is not None:
+        statement = statement.where(tables.run.c.id == run_id)
+    return _all(connection, RunRecord, statement.limit(limit))
+
+
+def claims(connection: Connection) -> dict[int, Claim]:
+    """All claims by contact; there may be a million, so a row is read by position."""
+    claim = tables.claim.c
+    statement = select(
+        claim.contact_id,
+        claim.crm_id,
+        claim.name,
+        claim.fingerprint,
+        claim.origin,
+        claim.claimed_by,
+        claim.first_absent,
+        claim.absent_exports,
+    )
+    return {
+        contact_id: Claim(
+            contact_id=contact_id,
+            crm_id=crm_id,
+            name=name,
+            fingerprint=fingerprint,
+            origin=origin,
+            claimed_by=claimed_by,
+            first_absent=first_absent,
+            absent_exports=absent_exports,
+        )
+        for (
+            contact_id,
+            crm_id,
+            name,
+            fingerprint,
+            origin,
+            claimed_by,
+            first_absent,
+            absent_exports,
+        ) in connection.execute(statement, execution_options={"yield_per": 500})
+    }
+
+
+def last_accepted(connection: Connection) -> AcceptedExport | None:
+    """The newest accepted export that is no history."""
+    export = tables.export
+    statement = select(export).where(~export.c.history).order_by(export.c.run_id.desc()).limit(1)
+    row = connection.execute(statement).mappings().one_or_none()
+    return AcceptedExport(**{**row, "fill": json.loads(row["fill"])}) if row else None
+
+
+def newest_generated_at(connection: Connection) -> datetime | None:
+    """When the newest of all accepted exports was made, history included."""
+    newest: datetime | None = connection.scalar(select(func.max(tables.export.c.generated_at)))
+    return newest
+
+
+def deleted_last_week(connection: Connection, now: datetime) -> int:
+    """How many contacts were deleted in the last seven days; by a clock set back, even later."""
+    entry = tables.action.c
+    statement = select(func.count()).where(
+        entry.outcome == Outcome.DELETED, entry.ended_at > now - WEEK
+    )
+    return connection.scalar(statement) or 0
+
+
+def plans(connection: Connection, digest_prefix: str) -> list[StoredPlan]:
+    """Stored plans by the beginning of their digest, the newest first."""
+    run, approval = tables.run.c, tables.approval.c
+    statement = (
+        select(
+            run.id.label("run_id"),
+            run.plan_digest.label("digest"),
+            run.planned_at.label("created_at"),
+            run.plan.label("canonical"),
+            approval.run_id.label("used_by_run"),
+        )
+        .outerjoin_from(tables.run, tables.approval, approval.plan_run_id == run.id)
+        .where(run.plan_digest.startswith(digest_prefix.lower(), autoescape=True))
+        .order_by(run.id.desc())
+    )
+    return _all(connection, StoredPlan, statement)
+
+
+def is_unaltered(plan: StoredPlan) -> bool:
+    """Whether the plan's text still hashes to its digest."""
+    return hashlib.sha256(plan.canonical.encode()).hexdigest() == plan.digest
+
+
+def latest_plan_run(connection: Connection) -> int | None:
+    """The newest run with a plan."""
+    run = tables.run.c
+    newest: int | None = connection.scalar(
+        select(func.max(run.id)).where(run.plan_digest.is_not(None))
+    )
+    return newest
+
+
+def approval(connection: Connection, plan_run_id: int) -> Row[Any] | None:
+    """Who approved the plan of a run, and when."""
+    statement = select(tables.approval).where(tables.approval.c.plan_run_id == plan_run_id)
+    return connection.execute(statement).one_or_none()
+
+
+def actions(
+    connection: Connection,
+    *,
+    run_id: int | None = None,
+    contact_id: int | None = None,
+    unresolved: bool = False,
+) -> list[Action]:
+    """The journal in its order."""
+    entry = tables.action.c
+    statement = select(*_columns(tables.action, Action)).order_by(entry.id)
+    if run_id is not None:
+        statement = statement.where(entry.run_id == run_id)
+    if contact_id is not None:
+        statement = statement.where(entry.contact_id == contact_id)
+    if unresolved:
+        statement = statement.where(entry.outcome.is_(None))
+    return _all(connection, Action, statement)
+
+
+def tombstones(
+    connection: Connection, *, run_id: int | None = None, contact_id: int | None = None
+) -> list[Tombstone]:
+    """The tombstones that still have their entity, in their order, with their outcome."""
+    grave = tables.tombstone.c
+    statement = (
+        select(*_columns(tables.tombstone, Tombstone), tables.action.c.outcome)
+        .join_from(tables.tombstone, tables.action)
+        .where(grave.entity != "")
+        .order_by(grave.id)
+    )
+    if run_id is not None:
+        statement = statement.where(grave.run_id == run_id)
+    if contact_id is not None:
+        statement = statement.where(grave.contact_id == contact_id)
+    return _all(connection, _tombstone, statement)
+
+
+def _tombstone(*, entity: str, **rest: Any) -> Tombstone:  # noqa: ANN401 - a row's other columns
+    return Tombstone(entity=json.loads(entity), **rest)
+
+
+def probe(connection: Connection, pbx_url: str, pbx_version: str) -> Probe | None:
+    """What was proved about one PBX in one version."""
+    proof = tables.probe.c
+    statement = select(tables.probe).where(
+        proof.pbx_url == pbx_url, proof.pbx_version == pbx_version
+    )
+    found = _all(connection, Probe, statement)
+    return found[0] if found else None
+
+
+def protections(connection: Connection) -> list[ProtectionRecord]:
+    """All protections made by hand."""
+    entry = tables.protection.c
+    statement = select(tables.protection).order_by(entry.kind, entry.value)
+    return _all(connection, ProtectionRecord, statement)

@@ -1,0 +1,228 @@
+"""How the file is opened, and how its failures read."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from reconcile.errors import ConfigError, StateError
+from reconcile.store import engine, tables
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///state/reconcile.db",
+        "sqlite+pysqlite:///state/reconcile.db",
+        "sqlite:///./state/../state/reconcile.db",
+    ],
+)
+def test_a_relative_url_is_seen_from_the_folder_of_the_config(url: str, tmp_path: Path) -> None:
+    assert engine.state_file(url, base=tmp_path) == tmp_path / "state" / "reconcile.db"
+
+
+def test_an_absolute_url_names_its_file_wherever_the_config_is(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/there.db"
+    assert engine.state_file(url, base=Path("/elsewhere")) == tmp_path / "there.db"
+
+
+def test_two_names_of_one_file_are_one_state(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    names = [engine.state_file(f"sqlite:///{n}/x.db", base=tmp_path) for n in ("real", "link")]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file:x.db",
+        "sqlite:///x.db?mode=memory",
+        "sqlite://host/x.db",
+        "sqlite+pysqlcipher:///x.db",
+        "postgresql://user@host/db",
+    ],
+)
+def test_a_url_that_is_no_sqlite_file_is_a_config_error(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must be an SQLite file") as refused:
+        engine.state_file(url, base=tmp_path)
+    assert "state.url" in refused.value.hint
+
+
+def test_the_writing_engine_is_durable_and_the_reading_one_can_not_write(state) -> None:
+    pragmas = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
+    with engine.transaction(state.path, writing=True) as connection:
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+        assert found == ["wal", 2, 1, 1, 5000]
+    with (
+        pytest.raises(OperationalError, match="readonly"),
+        engine.transaction(state.path, writing=False) as connection,
+    ):
+        connection.execute(text("DELETE FROM state"))
+
+
+def test_a_write_takes_the_lock_when_it_begins_and_a_read_takes_none(state) -> None:
+    with (
+        closing(sqlite3.connect(state.path, timeout=0)) as other,
+        engine.transaction(state.path, writing=False),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        other.rollback()
+    with (
+        closing(sqlite3.connect(state.path, timeout=0)) as other,
+        engine.transaction(state.path, writing=True),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+
+
+def test_ddl_is_rolled_back_with_its_transaction(state) -> None:
+    before = state.schema()
+    with engine.transaction(state.path, writing=True) as connection:
+        connection.execute(text("CREATE TABLE half (a INTEGER)"))
+        connection.rollback()
+    assert state.schema() == before
+
+
+def test_a_connection_never_creates_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "gone.db"
+    with (
+        pytest.raises(StateError, match="unable to open"),
+        engine.explained(path),
+        engine.transaction(path, writing=True),
+    ):
+        pass
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_database_is_named_as_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "noise.db"
+    path.write_bytes(b"noise" * 1000)
+    with (
+        pytest.raises(StateError, match="file is not a database") as refused,
+        engine.explained(path),
+        engine.transaction(path, writing=True),
+    ):
+        pass
+    assert refused.value.code == "state_corrupt"
+    assert path.read_bytes() == b"noise" * 1000
+
+
+def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
+    path = tmp_path / "a b%20#c?d=e&f:g" / "ä.db"
+    engine.make_folder(path)
+    engine.make_file(path)
+    with engine.transaction(path, writing=True) as connection:
+        connection.execute(text("CREATE TABLE t (a INTEGER)"))
+    assert {file.name for file in path.parent.iterdir()} == {"ä.db"}
+
+
+def test_a_busy_file_is_named_as_busy(state) -> None:
+    with (
+        closing(sqlite3.connect(state.path, timeout=0, isolation_level=None)) as one,
+        closing(sqlite3.connect(state.path, timeout=0, isolation_level=None)) as other,
+    ):
+        one.execute("BEGIN IMMEDIATE")
+        with (
+            pytest.raises(StateError, match="in use by another program") as refused,
+            engine.explained(state.path),
+        ):
+            other.execute("BEGIN IMMEDIATE")
+    assert refused.value.code == "state_busy"
+
+
+def test_a_failure_of_any_other_kind_names_the_file_and_what_sqlite_says(state) -> None:
+    with (
+        pytest.raises(StateError, match=r"reconcile\.db could not be used: no such table: nil"),
+        engine.explained(state.path),
+        engine.transaction(state.path, writing=False) as connection,
+    ):
+        connection.execute(text("SELECT * FROM nil"))
+
+
+def test_a_wrong_program_is_a_bug_and_keeps_its_traceback(state) -> None:
+    row = {"contact_id": 1, "crm_id": None, "name": "", "fingerprint": "", "origin": "match"}
+    row |= {"claimed_by": "", "first_absent": state.now, "absent_exports": 0}
+    with (
+        pytest.raises(IntegrityError),
+        engine.explained(state.path),
+        engine.transaction(state.path, writing=True) as connection,
+    ):
+        connection.execute(insert(tables.claim).values(row))
+    closed = sqlite3.connect(state.path)
+    closed.close()
+    with pytest.raises(sqlite3.ProgrammingError), engine.explained(state.path):
+        closed.execute("SELECT 1")
+
+
+def test_an_error_of_the_database_never_quotes_the_values(state) -> None:
+    with (
+        pytest.raises(IntegrityError) as bug,
+        engine.transaction(state.path, writing=True) as connection,
+    ):
+        connection.execute(insert(tables.state).values(id="x", pbx_url="private name"))
+    assert "private name" not in str(bug.value)
+
+
+def test_a_time_without_a_zone_is_refused(state) -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
+    with (
+        pytest.raises(StatementError, match="without a time zone"),
+        engine.transaction(state.path, writing=True) as connection,
+    ):
+        connection.execute(insert(tables.state).values(id="x", pbx_url="", created_at=naive))
+
+
+def test_a_time_comes_back_aware_and_in_utc(state) -> None:
+    summer = datetime(2026, 7, 1, 4, 0, tzinfo=timezone(timedelta(hours=2)))
+    with engine.transaction(state.path, writing=True) as connection:
+        connection.execute(insert(tables.state).values(id="x", pbx_url="", created_at=summer))
+        statement = select(tables.state.c.created_at).where(tables.state.c.id == "x")
+        found = connection.scalar(statement)
+    assert (found, found.tzinfo) == (summer, UTC)
+
+
+def test_an_aware_time_from_another_database_is_turned_to_utc() -> None:
+    summer = datetime(2026, 7, 1, 4, 0, tzinfo=timezone(timedelta(hours=2)))
+    found = tables.Moment().process_result_value(summer, postgresql.dialect())
+    assert (found, found.tzinfo) == (summer, UTC)
+
+
+@given(st.text(st.characters(), max_size=30))
+def test_prose_is_stored_as_it_is_except_what_no_database_takes(words: str) -> None:
+    stored = tables.Prose().process_bind_param(words, postgresql.dialect())
+    assert len(stored) == len(words)
+    for was, is_ in zip(words, stored, strict=True):
+        assert is_ == (was if was != "\0" and not "\ud800" <= was <= "\udfff" else "?")
+
+
+def test_postgresql_can_run_the_same_tables() -> None:
+    dialect = postgresql.dialect()
+    for table in tables.metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=dialect))
+
+
+def test_what_only_sqlite_understands_stands_in_the_engine_alone() -> None:
+    folder = Path(engine.__file__).parent
+    others = [file for file in folder.glob("*.py") if file.name != "engine.py"]
+    assert len(others) > 5
+    for file in others:
+        source = file.read_text(encoding="utf-8")
+        assert not {word for word in ("PRAGMA", "sqlite3", "dialects") if word in source}, file

@@ -1,0 +1,346 @@
+"""What goes into the ledger comes out again, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
+
+from reconcile.errors import ApprovalRefused, StateError
+from reconcile.model import (
+    Claim,
+    ClaimOrigin,
+    EtagKind,
+    IfMatch,
+    Outcome,
+    Probe,
+    RunRecord,
+    Status,
+    StoredPlan,
+)
+from reconcile.store import migrate
+from reconcile.store.ledger import Ledger
+from reconcile.store.rows import ProtectionRecord
+from reconcile.store.tables import ProtectionKind
+
+
+def learn(ledger: Ledger, run_id: int, **more: object) -> None:
+    """Record, with nothing for what is not given."""
+    ledger.record(run_id, **({"accepted": None, "claims": (), "released": (), "plan": None} | more))
+
+
+# ---------------------------------------------------------------------------- runs
+
+
+def test_a_run_is_open_until_it_is_finished(ledger: Ledger, now: datetime) -> None:
+    run_id = ledger.begin_run(command="plan --now", mode="review", now=now)
+    running = RunRecord(
+        id=run_id,
+        command="plan --now",
+        mode="review",
+        started_at=now,
+        finished_at=None,
+        status=None,
+        exit_code=None,
+        digest="",
+        headline="",
+    )
+    assert ledger.run(run_id) == running
+    later = now + timedelta(minutes=1)
+    ledger.finish_run(
+        run_id,
+        status=Status.WAITING,
+        exit_code=10,
+        digest="d" * 64,
+        headline="3 wait",
+        now=later,
+    )
+    assert ledger.run(run_id) == replace(
+        running,
+        finished_at=later,
+        status=Status.WAITING,
+        exit_code=10,
+        digest="d" * 64,
+        headline="3 wait",
+    )
+
+
+def test_a_run_is_finished_only_once_and_only_if_it_exists(ledger: Ledger, now: datetime) -> None:
+    run_id = ledger.begin_run(command="plan", mode="review", now=now)
+    end = {"exit_code": 0, "digest": "", "headline": "", "now": now}
+    ledger.finish_run(run_id, status=Status.CLEAN, **end)
+    for number in (run_id, run_id + 1):
+        with pytest.raises(StateError, match=f"run {number} is not open"):
+            ledger.finish_run(number, status=Status.PARTIAL, **end)
+    assert [run.status for run in ledger.runs()] == [Status.CLEAN]
+
+
+def test_runs_are_listed_the_newest_first(ledger: Ledger, now: datetime) -> None:
+    numbers = [ledger.begin_run(command=c, mode="review", now=now) for c in ("a", "b", "c")]
+    assert [run.id for run in ledger.runs()] == numbers[::-1]
+    assert [run.id for run in ledger.runs(limit=2)] == numbers[:0:-1]
+    assert ledger.run(99) is None
+
+
+# ---------------------------------------------------------------------------- claims
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """A ledger that the examples of a property share."""
+    base = tmp_path_factory.mktemp("scratch")
+    migrate.upgrade("sqlite:///s.db", base=base, now=datetime(2026, 1, 1, tzinfo=UTC))
+    with Ledger.open("sqlite:///s.db", base=base, pbx_url="https://pbx") as opened:
+        yield opened
+
+
+moments = st.datetimes(
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone itself
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001 - as above
+    timezones=st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23))),
+)
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+claims = st.builds(
+    Claim,
+    contact_id=st.integers(0, 2**31 - 1),
+    crm_id=words,
+    name=words,
+    fingerprint=st.text("0123456789abcdef", min_size=64, max_size=64),
+    origin=st.sampled_from(ClaimOrigin),
+    claimed_by=words,
+    first_absent=st.none() | moments,
+    absent_exports=st.integers(0, 10_000),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(claims, unique_by=lambda c: c.contact_id), st.data())
+def test_claims_come_back_as_they_went_in(
+    scratch: Ledger, made: list[Claim], data: st.DataObject
+) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    scratch.release(scratch.view(now=at).claims)
+    scratch.adopt(made)
+    expected = {c.contact_id: c for c in made}
+    assert scratch.view(now=at).claims == expected
+    renewed = (
+        [replace(c, name="new") for c in data.draw(st.lists(st.sampled_from(made)))] if made else []
+    )
+    released = data.draw(st.lists(st.sampled_from(sorted(expected)))) if made else []
+    run_id = scratch.begin_run(command="run", mode="review", now=at)
+    learn(scratch, run_id, claims=renewed, released=released)
+    expected |= {c.contact_id: c for c in renewed}
+    assert scratch.view(now=at).claims == {
+        number: c for number, c in expected.items() if number not in released
+    }
+
+
+def test_many_claims_are_written_in_several_batches(state, ledger: Ledger, run_id: int) -> None:
+    learn(ledger, run_id, claims=[state.claim(n) for n in range(1501)])
+    found = ledger.view(now=datetime(2026, 1, 1, tzinfo=UTC)).claims
+    assert list(found) == list(range(1501))
+    assert found[1500] == state.claim(1500)
+
+
+def test_a_contact_both_claimed_and_released_ends_released(
+    state, ledger: Ledger, run_id: int
+) -> None:
+    learn(ledger, run_id, claims=[state.claim(1), state.claim(2)], released=[2, 3])
+    assert list(ledger.view(now=state.now).claims) == [1]
+
+
+def test_a_name_that_no_database_takes_does_not_end_the_night(
+    state, ledger: Ledger, run_id: int
+) -> None:
+    learn(ledger, run_id, claims=[state.claim(1, name="Jo\ud83d Doe")])
+    assert ledger.view(now=state.now).claims[1].name == "Jo? Doe"
+
+
+def test_a_crm_id_is_stored_exactly_or_not_at_all(state, ledger: Ledger, run_id: int) -> None:
+    with pytest.raises(StateError, match=r"can't hold a text with the character '\\ud83d'"):
+        learn(ledger, run_id, claims=[state.claim(1), state.claim(2, crm_id="\ud83d")])
+    assert ledger.view(now=state.now).claims == {}
+
+
+# ---------------------------------------------------------------------------- exports
+
+
+def test_the_last_accepted_export_is_the_newest_that_is_no_history(state, ledger: Ledger) -> None:
+    exports = [
+        state.accepted(name="monday"),
+        state.accepted(name="tuesday", generated_at=state.now + timedelta(days=1)),
+        state.accepted(name="old", generated_at=state.now - timedelta(days=30), history=True),
+    ]
+    for export in exports:
+        learn(
+            ledger, ledger.begin_run(command="plan", mode="review", now=state.now), accepted=export
+        )
+    view = ledger.view(now=state.now)
+    assert view.last_accepted == replace(exports[1], run_id=2)
+    assert view.newest_generated_at == state.now + timedelta(days=1)
+
+
+def test_history_counts_for_the_newest_export_but_is_no_measure(
+    state, ledger: Ledger, run_id: int
+) -> None:
+    learn(ledger, run_id, accepted=state.accepted(history=True))
+    view = ledger.view(now=state.now)
+    assert (view.last_accepted, view.newest_generated_at) == (None, state.now)
+
+
+def test_what_a_run_learned_is_kept_whole_or_not_at_all(
+    state, ledger: Ledger, plan: StoredPlan
+) -> None:
+    ledger.adopt([state.claim(1)])
+    with pytest.raises(IntegrityError):
+        learn(ledger, 77, claims=[state.claim(2)], released=[1], accepted=state.accepted())
+    with pytest.raises(StateError, match="there is no run 77"):
+        learn(ledger, 77, claims=[state.claim(2)], released=[1], plan=plan)
+    view = ledger.view(now=state.now)
+    assert (list(view.claims), view.last_accepted) == ([1], None)
+    assert ledger.plan(plan.digest) == []
+
+
+# ---------------------------------------------------------------------------- plans, approvals
+
+
+def test_a_plan_is_found_by_the_beginning_of_its_digest(
+    ledger: Ledger, plan: StoredPlan, now: datetime
+) -> None:
+    other = replace(plan, canonical="[]", digest=hashlib.sha256(b"[]").hexdigest())
+    assert ledger.latest_plan_run() is None
+    for made in (plan, other, plan):
+        learn(ledger, ledger.begin_run(command="plan", mode="review", now=now), plan=made)
+    ledger.begin_run(command="apply", mode="review", now=now)
+    assert ledger.plan(plan.digest[:12]) == [replace(plan, run_id=3), replace(plan, run_id=1)]
+    assert ledger.plan(other.digest.upper()) == [replace(other, run_id=2)]
+    assert ledger.plan("%" * 12) == []
+    assert ledger.latest_plan_run() == 3
+
+
+def test_a_plan_that_was_altered_is_refused(state, ledger: Ledger, run_id: int, plan) -> None:
+    learn(ledger, run_id, plan=plan)
+    state.sql("""UPDATE run SET plan = '{"deletes":[]}'""")
+    with pytest.raises(StateError, match="does not hash to its digest"):
+        ledger.plan(plan.digest)
+
+
+def test_a_plan_is_good_once_and_the_same_plan_made_again_is_another(
+    ledger: Ledger, run_id: int, plan, now: datetime
+) -> None:
+    learn(ledger, run_id, plan=plan)
+    ledger.use_approval(run_id, run_id=run_id, approved_by="anna", now=now)
+    assert [stored.used_by_run for stored in ledger.plan(plan.digest)] == [run_id]
+    again = ledger.begin_run(command="apply", mode="review", now=now)
+    with pytest.raises(
+        ApprovalRefused, match=r"already applied, by run 1 \(anna, 2026-03-01 02:30"
+    ):
+        ledger.use_approval(run_id, run_id=again, approved_by="ben", now=now)
+    learn(ledger, again, plan=plan)
+    assert [stored.used_by_run for stored in ledger.plan(plan.digest)] == [None, run_id]
+
+
+def test_an_approval_for_a_run_that_is_not_there_is_a_bug(ledger: Ledger, now: datetime) -> None:
+    with pytest.raises(IntegrityError):
+        ledger.use_approval(4, run_id=5, approved_by="anna", now=now)
+
+
+# ---------------------------------------------------------------------------- probes, protections
+
+
+def test_a_probe_counts_for_exactly_one_pbx_and_version(ledger: Ledger, now: datetime) -> None:
+    probe = Probe(
+        pbx_url="https://pbx",
+        pbx_version="20.0.10",
+        probed_at=now,
+        etags=EtagKind.WEAK,
+        if_match=IfMatch.ENFORCED,
+        detail="412",
+    )
+    ledger.save_probe(replace(probe, if_match=IfMatch.IGNORED, detail="200"))
+    ledger.save_probe(probe)
+    assert ledger.probe(pbx_url="https://pbx", pbx_version="20.0.10") == probe
+    assert ledger.probe(pbx_url="https://pbx", pbx_version="20.0.11") is None
+    assert ledger.probe(pbx_url="https://other", pbx_version="20.0.10") is None
+
+
+def test_protections_made_by_hand_can_be_taken_back(ledger: Ledger, now: datetime) -> None:
+    made = [
+        ProtectionRecord(kind=kind, value=value, created_by="anna", created_at=now, reason="r")
+        for kind, value in ((ProtectionKind.ID, "7"), (ProtectionKind.TAG, "vip"))
+    ]
+    for record in reversed(made):
+        ledger.protect(record)
+    ledger.protect(replace(made[0], reason="because"))
+    assert ledger.protections() == [replace(made[0], reason="because"), made[1]]
+    assert ledger.unprotect(kind=ProtectionKind.ID, value="7")
+    assert not ledger.unprotect(kind=ProtectionKind.NUMBER, value="vip")
+    assert ledger.protections() == made[1:]
+
+
+# ---------------------------------------------------------------------------- failures
+
+
+def test_a_full_disk_is_a_state_error_and_leaves_nothing_half_written(
+    state, ledger: Ledger, run_id: int, full_disk
+) -> None:
+    ledger.adopt([state.claim(1)])
+    many = [state.claim(n) for n in range(30_000)]
+    with full_disk(1_000_000), pytest.raises(StateError) as refused:
+        learn(ledger, run_id, claims=many, released=[1])
+    assert refused.value.code == "state_disk"
+    assert str(state.path) in refused.value.message
+    assert ledger.view(now=state.now).claims == {1: state.claim(1)}
+    learn(ledger, run_id, claims=many)
+    ledger.close()
+    assert state.check().ok
+    assert state.check().claims == 30_000
+
+
+def test_a_table_lost_under_an_open_ledger_is_a_state_error(state, ledger: Ledger) -> None:
+    state.sql("DROP TABLE probe")
+    with pytest.raises(StateError, match=r"reconcile\.db could not be used: no such table"):
+        ledger.probe(pbx_url="https://pbx", pbx_version="20")
+
+
+def test_a_reader_sees_the_state_while_another_process_writes(state, ledger: Ledger) -> None:
+    ledger.adopt([state.claim(1)])
+    writing = state.process(
+        "from reconcile.store.engine import transaction\n"
+        "from sqlalchemy import text\n"
+        "with transaction(base / 'state/reconcile.db', writing=True) as connection:\n"
+        "    connection.execute(text('DELETE FROM claim'))\n"
+        "    print('deleted', flush=True)\n"
+        "    input()\n"
+    )
+    with writing:
+        assert writing.stdout.readline() == "deleted\n"
+        assert list(ledger.view(now=state.now).claims) == [1]
+        writing.stdin.write("\n")
+    assert writing.returncode == 0
+    assert ledger.view(now=state.now).claims == {}
+
+
+def test_a_killed_record_leaves_the_state_as_it_was(state, ledger: Ledger) -> None:
+    ledger.adopt([state.claim(1)])
+    killed = state.process(
+        "from reconcile.model import Claim\n"
+        "from reconcile.store.ledger import Ledger\n"
+        "def claims():\n"
+        "    for n in range(5000):\n"
+        "        yield Claim(contact_id=n, crm_id='x', name='x', fingerprint='x')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "ledger = Ledger.open(url, base=base, pbx_url=pbx_url)\n"
+        "run = ledger.begin_run(command='run', mode='auto', now=now)\n"
+        "ledger.record(run, accepted=None, claims=claims(), released=[1], plan=None)\n"
+    )
+    killed.communicate()
+    assert killed.returncode == -9
+    assert ledger.view(now=state.now).claims == {1: state.claim(1)}
+    assert [run.finished_at for run in ledger.runs()] == [None]
+    assert Outcome.DELETED not in {action.outcome for action in ledger.actions()}
