@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconcile import crm
+from reconcile.errors import ExportRejected
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    import pandas as pd
+
+GOOD = "id,name,phone\n1,Jo Doe,+49301234567\n"
+
+
+def ids(*values: str) -> str:
+    return "id,name,phone\n" + "".join(f"{v},Jo,1\n" for v in values)
+
+
+# ---------------------------------------------------------------------------- cut off
+
+
+def sample(rows: int) -> str:
+    """Everything that may be cut in two: quotes, line ends, umlauts, a footer."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(["Contact ID", "First Name", "Last Name", "Phone", "Email", "Note"])
+    notes = ["", 'says "hi",\nand leaves', "Größe; 小", "a\n\nb", ","]
+    for i in range(rows):
+        row = [f"003{i:03}", f"Jörg {i}", "Doe, Dr.", f"+49 30 {i:07}", f"p{i}@example.com"]
+        writer.writerow([*row, notes[i % len(notes)]])
+    footer = '\r\n"Nightly"\r\n"Copyright (c) 2000-2026 salesforce.com, inc."\r\n"ACME"\r\n'
+    return file.getvalue() + footer
+
+
+@pytest.mark.parametrize(("encoding", "rows"), [("utf-8", 40), ("utf-16", 10)])
+def test_cut_at_any_byte_an_export_is_refused_or_loses_whole_rows_only(
+    encoding: str, rows: int, export: Any, now: datetime
+) -> None:
+    def records(part: bytes) -> pd.DataFrame | None:
+        path = export(part)
+        try:
+            found = crm.read(str(path), base=path.parent, mapping={}, now=now, max_age_hours=26)
+        except ExportRejected:
+            return None
+        return found.records
+
+    content = sample(rows).encode(encoding)
+    whole = records(content)
+    assert whole is not None
+    assert len(whole) == rows
+    accepted = [r for r in (records(content[:n]) for n in range(len(content))) if r is not None]
+    assert all(part.equals(whole.head(len(part))) for part in accepted)
+    assert {len(part) for part in accepted} == set(range(1, rows + 1))
+
+
+# ---------------------------------------------------------------------------- ids
+
+
+def test_ids_that_repeat_are_refused_with_the_row_of_the_first(refusal: Any) -> None:
+    error = refusal(ids("7", "8", "7", "7"))
+    assert [(p.code, p.row, p.column) for p in error.problems] == [
+        ("id_not_unique", 4, "id"),
+        ("id_not_unique", 5, "id"),
+    ]
+    assert error.problems[0].message == "the same id stands in row 2"
+    assert error.hint.startswith("reconcile columns /")
+
+
+def test_missing_ids_are_refused_and_blanks_are_no_id(refusal: Any) -> None:
+    error = refusal(ids("7", "", " ", "8"))
+    assert [(p.code, p.row) for p in error.problems] == [("id_missing", 3), ("id_missing", 4)]
+
+
+def test_of_many_bad_ids_ten_are_listed_and_the_rest_is_counted(refusal: Any) -> None:
+    problems = refusal(ids(*["7"] * 30, *[""] * 15)).problems
+    assert len(problems) == 22
+    assert problems[10].message == "and 5 more rows like these"
+    assert problems[21].message == "and 19 more rows like these"
+
+
+def test_ids_differ_by_case_and_by_leading_zeros(read: Any) -> None:
+    found = read(ids("003a", "003A", "7", "07"))
+    assert found.records["id"].tolist() == ["003a", "003A", "7", "07"]
+
+
+def test_an_export_without_ids_is_read(read: Any) -> None:
+    assert read("name,phone\nJo,1\nJo,1\n").records["id"].tolist() == ["", ""]
+
+
+# ---------------------------------------------------------------------------- gone
+
+
+@pytest.mark.parametrize(
+    ("flag", "gone"),
+    [
+        ("true", True),
+        ("TRUE", True),
+        ("1", True),
+        ("Yes", True),
+        ("false", False),
+        ("0", False),
+        ("", False),
+        ("maybe", False),
+    ],
+)
+def test_a_deleted_flag_marks_the_record_and_keeps_it(read: Any, flag: str, gone: bool) -> None:  # noqa: FBT001 - a table of cases
+    found = read(f"id,name,phone,Deleted\n1,Jo,1,{flag}\n")
+    assert found.records["gone"].tolist() == [gone]
+    assert found.source.gone == int(gone)
+    assert found.source.records == 1
+
+
+def test_a_merged_record_is_gone_and_says_where_to(read: Any) -> None:
+    found = read("id,name,phone,MasterRecordId\n1,Jo,1,2\n2,Jo,1,\n3,Mo,1,000000000000000AAA\n")
+    assert found.records["gone"].tolist() == [True, False, False]
+    assert found.records["merged_into"].tolist() == ["2", "", ""]
+
+
+# ---------------------------------------------------------------------------- refused as a whole
+
+
+def test_a_renamed_only_phone_column_is_refused_with_the_way_out(refusal: Any) -> None:
+    error = refusal("id,name,Phone Nr. xyz\n1,Jo,1\n")
+    (problem,) = error.problems
+    assert problem.code == "header_unknown"
+    assert str(problem).startswith("contacts.csv, row 1: no column holds a person's phone number")
+    assert 'columns = { phone = "Phone Nr. xyz" }' in problem.message
+    assert error.hint.startswith("reconcile columns ")
+
+
+def test_the_mapping_that_was_offered_makes_it_readable(read: Any) -> None:
+    found = read("id,name,Phone Nr. xyz\n1,Jo,007\n", mapping={"phone": "Phone Nr. xyz"})
+    assert found.records["phone:Phone Nr. xyz"].tolist() == ["007"]
+    assert found.source.columns[2].why == "config"
+
+
+def test_a_renamed_second_phone_column_is_visible(read: Any) -> None:
+    columns = read("id,name,phone,Mobile xyz\n1,Jo,1,2\n").source.columns
+    assert (columns[3].header, columns[3].reads_as) == ("Mobile xyz", "")
+
+
+def test_header_and_rows_are_refused_together_and_no_value_is_shown(refusal: Any) -> None:
+    error = refusal("id,Phone,phone\n1,Doe,1,2\n")
+    codes = [p.code for p in error.problems]
+    assert codes == ["export_malformed", "header_duplicate", "header_unknown"]
+    assert "Doe" not in "".join(map(str, error.problems))
+    assert error.message == "The CRM export contacts.csv can't be used."
+    assert error.hint.startswith("let the CRM export again, then: reconcile columns /")
+
+
+def test_of_very_many_problems_the_rest_is_counted(refusal: Any) -> None:
+    header = [f"h{i}" for i in range(40)]
+    problems = refusal(",".join(["name", "phone", *header, *header]) + "\n").problems
+    assert len(problems) == 26
+    assert str(problems[-1]) == "and 16 more problems"
+
+
+def test_a_login_page_hints_at_the_job_that_fetches_it(refusal: Any) -> None:
+    error = refusal("<!DOCTYPE html><title>Log in</title>")
+    assert [p.code for p in error.problems] == ["export_wrong_format"]
+    assert "head /" in error.hint
+
+
+# ---------------------------------------------------------------------------- describe
+
+
+def test_a_good_export_is_described_with_masked_samples(export: Any) -> None:
+    path = export(
+        "Name;Telefon;E-Mail;Notiz;IsDeleted\n"
+        "Jörg Doe;+49 30 1234567;jo@example.com;x;0\nMo;;;;1\nAnn;1;;;\nBob;2;;;\n\n"
+    )
+    shown = crm.describe(path, mapping={})
+    assert (shown.format, shown.encoding, shown.delimiter) == ('csv; delimiter ";"', "utf-8", ";")
+    assert (shown.name, shown.header_row, shown.records, shown.gone) == ("contacts.csv", 1, 4, 1)
+    assert shown.ignored == {"line without content": 1}
+    assert shown.fill == {"phone:Telefon": 0.75, "email:E-Mail": 0.25}
+    assert shown.samples[0] == {
+        "full_name": "J••• D••",
+        "phone:Telefon": "+4• 3• 1••••••",
+        "email:E-Mail": "j•@e••••••.c••",
+    }
+    assert len(shown.samples) == 3
+    assert shown.notes == (
+        "no column holds the record's id: people are told apart by their keys only",
+    )
+    assert (shown.problems, shown.toml, shown.hint) == ((), "", "")
+
+
+def test_an_export_with_ids_needs_no_note(export: Any) -> None:
+    assert crm.describe(export(GOOD), mapping={}).notes == ()
+
+
+def test_a_bad_mapping_is_shown_and_not_raised(export: Any) -> None:
+    shown = crm.describe(export(GOOD), mapping={"phone": "Telefon"})
+    assert [c.reads_as for c in shown.columns] == ["id", "full_name", "phone"]
+    assert [p.code for p in shown.problems] == ["header_unknown"]
+    assert shown.toml.startswith("columns = { phone = ")
+    assert shown.samples == ()
+
+
+def test_the_columns_of_a_damaged_export_are_still_shown(export: Any) -> None:
+    shown = crm.describe(export(GOOD + "2,Mo"), mapping={})
+    assert [c.reads_as for c in shown.columns] == ["id", "full_name", "phone"]
+    assert [p.code for p in shown.problems] == ["export_truncated"]
+    assert (shown.format, shown.records) == ('csv; delimiter ","', 0)
+
+
+def test_an_export_with_bad_ids_shows_what_it_holds(export: Any) -> None:
+    shown = crm.describe(export(ids("1", "1")), mapping={})
+    assert [p.code for p in shown.problems] == ["id_not_unique"]
+    assert shown.records == 2
+
+
+def test_a_file_that_is_not_there_is_described_as_missing(tmp_path: Path) -> None:
+    shown = crm.describe("contacts.csv", base=tmp_path, mapping={})
+    assert [p.code for p in shown.problems] == ["export_missing"]
+    assert shown.columns == ()
+    assert shown.hint
+
+
+def test_age_is_judged_only_if_the_time_is_given(export: Any, now: datetime) -> None:
+    path = export(GOOD, age_hours=100)
+    assert crm.describe(path, mapping={}).problems == ()
+    assert crm.describe(path, mapping={}, now=now).problems == ()
+    stale = crm.describe(path, mapping={}, now=now, max_age_hours=26)
+    assert [p.code for p in stale.problems] == ["export_stale"]
+    assert stale.records == 1
+
+
+def test_a_description_holds_no_personal_data(export: Any) -> None:
+    shown = crm.describe(export(GOOD), mapping={})
+    text = str(dataclasses.asdict(shown))
+    assert "Doe" not in text
+    assert "1234567" not in text
