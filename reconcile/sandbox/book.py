@@ -81,9 +81,10 @@ class Book:
 
         Raises ValueError for an unknown property, or a value that is neither text nor None.
         """
+        whole = {**_EMPTY, **checked(fields)}
         with self.lock:
             self._last_id += 1
-            self._store(self._last_id, {**_EMPTY, **checked(fields)})
+            self._store(self._last_id, whole)
             return self._last_id
 
     def edit(self, contact_id: int, fields: Mapping[str, str | None]) -> None:
