@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from reconcile import apply
 from reconcile.approval import still_due, stored_plan, unchanged_ground
+from reconcile.core import guards
 from reconcile.errors import PbxError
 from reconcile.model import (
     ContactOutcome,
     Decision,
     DeleteGuard,
-    EtagKind,
     Exit,
     Finding,
     IfMatch,
@@ -31,7 +31,7 @@ from reconcile.model import (
 )
 from reconcile.pbx.client import PbxWriter
 from reconcile.pbx.probe import probe as probe_pbx
-from reconcile.planning import Request, close, findings_of, make, remember
+from reconcile.planning import Request, close, make, remember
 from reconcile.session import Session, World, opened
 
 if TYPE_CHECKING:
@@ -149,28 +149,13 @@ def prove_guard(
 
     Gives the probe, and the finding that blocks if the configured guard is not to be had.
     """
-    stored = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
+    probe = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
     if not needed or session.config.pbx.delete_guard is DeleteGuard.COMPARE:
-        return stored, None
-    probe = stored
-    if probe is None or probe.if_match is IfMatch.UNPROVEN:
-        try:
-            probe = probe_pbx(session.connection, session.reader, now=session.now())
-        except PbxError as error:
-            return stored, findings_of(error, Subject.PBX)[0]
-        session.ledger.save_probe(probe)
-    if probe.if_match is IfMatch.ENFORCED and probe.etags is not EtagKind.NONE:
         return probe, None
-    return probe, Finding(
-        code="delete_guard_unavailable",
-        level=Level.BLOCK,
-        subject=Subject.DELETES,
-        observed=f"ETags {probe.etags}, If-Match {probe.if_match}: {probe.detail}",
-        limit='delete_guard = "etag"',
-        message="This 3CX can't refuse to delete a contact that was edited meanwhile.",
-        hint='set pbx.delete_guard = "compare" (it narrows the window and can\'t close it)',
-        exit_code=Exit.PBX,
-    )
+    if probe is None or probe.if_match is IfMatch.UNPROVEN:
+        probe = probe_pbx(session.connection, session.reader, now=session.now())
+        session.ledger.save_probe(probe)
+    return probe, guards.unguarded(probe)
 
 
 def _verified(

@@ -8,7 +8,7 @@ number beside them, so that a small company isn't stopped by its first leaver.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reconcile.model import (
@@ -34,6 +34,7 @@ from reconcile.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_ETAG_GUARD: Final = 'delete_guard = "etag"'
 _FEW: Final = 2
 """So many deletes, losses or records are never held against a percentage."""
 _SHRINK_FLOOR: Final = 10
@@ -381,27 +382,52 @@ def _delete_guard(facts: Facts) -> Iterator[Finding]:
     ignored = facts.probe is not None and facts.probe.if_match is IfMatch.IGNORED
     none = facts.pbx.etag_kind is EtagKind.NONE and len(facts.pbx) > 0
     if ignored or none:
-        yield Finding(
-            code="delete_guard_unavailable",
-            level=Level.BLOCK if facts.deletes else Level.INFO,
-            subject=Subject.DELETES,
-            observed="3CX issues no ETags" if none else "3CX ignores If-Match",
-            limit='delete_guard = "etag"',
-            message="This 3CX can't refuse to delete a contact that was edited meanwhile.",
-            hint='set pbx.delete_guard = "compare" (it narrows the window and can\'t close it)',
-            exit_code=Exit.PBX,
-        )
+        observed = "3CX issues no ETags" if none else "3CX ignores If-Match"
+        found = _unavailable(observed)
+        yield found if facts.deletes else replace(found, level=Level.INFO)
     elif facts.probe is None or facts.probe.if_match is not IfMatch.ENFORCED:
         yield Finding(
             code="delete_guard_unproven",
             level=Level.INFO,
             subject=Subject.DELETES,
-            observed="not tried on this version of 3CX yet",
-            limit='delete_guard = "etag"',
+            observed="not proved on this version of 3CX yet",
+            limit=_ETAG_GUARD,
             message="Before the first delete it will be proved, on a throw-away contact of our"
             " own, that 3CX refuses a stale ETag; without that proof nothing is deleted.",
             hint="reconcile doctor --probe",
         )
+
+
+def unguarded(probe: Probe) -> Finding | None:
+    """What blocks an apply under `etag` after the probe; None if the guard was proved."""
+    if probe.if_match is IfMatch.ENFORCED:
+        return None
+    observed = f"ETags {probe.etags}, If-Match {probe.if_match}: {probe.detail}"
+    if probe.if_match is IfMatch.IGNORED or probe.etags is EtagKind.NONE:
+        return _unavailable(observed)
+    return Finding(
+        code="delete_guard_unproven",
+        level=Level.BLOCK,
+        subject=Subject.DELETES,
+        observed=observed,
+        limit=_ETAG_GUARD,
+        message="It could not be proved that this 3CX refuses a stale ETag.",
+        hint="mend what is said, then: reconcile doctor --probe",
+        exit_code=Exit.PBX,
+    )
+
+
+def _unavailable(observed: str) -> Finding:
+    return Finding(
+        code="delete_guard_unavailable",
+        level=Level.BLOCK,
+        subject=Subject.DELETES,
+        observed=observed,
+        limit=_ETAG_GUARD,
+        message="This 3CX can't refuse to delete a contact that was edited meanwhile.",
+        hint='set pbx.delete_guard = "compare" (it narrows the window and can\'t close it)',
+        exit_code=Exit.PBX,
+    )
 
 
 # ---------------------------------------------------------------------------- words

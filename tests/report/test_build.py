@@ -227,6 +227,25 @@ def test_a_report_survives_its_file_format():
     assert '"schema": "reconcile-report/1"' in made.to_json()
 
 
+def test_drift_and_duplicates_are_masked_too():
+    crm = b.crm(
+        {
+            "id": "1",
+            "first_name": "Ann",
+            "last_name": "Lee",
+            "email": "ann@acme.example",
+            "phone": "030 1111111",
+            "company": "Umbrella",
+        }
+    )
+    pbx = b.pbx(ANN, {**ANN, "Id": 2, "Email": "lee@home.example", "Home": "040 7654321"})
+    matching = match(crm, pbx, {}, region="DE")
+    text = report(result(crm=crm, pbx=pbx, matching=matching), masked=True).to_json()
+    for plain in ("Ann", "Lee", "Umbrella", "ann@", "lee@", "7654321"):
+        assert plain not in text, plain
+    assert "a…@…" in text
+
+
 def test_a_masked_report_shows_no_personal_data():
     text = report(result(findings=()), masked=True, with_matched=True).to_json()
     for plain in ("Doe", "Ann", "Lee", "ACME", "1234567", "1111111", "jo@acme", "Max", "2222222"):

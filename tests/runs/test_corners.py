@@ -1,0 +1,81 @@
+"""What seldom happens around an apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.model import Exit, Outcome, Status
+
+LISTING = "/xapi/v1/Contacts?"
+
+
+def outcomes(report):
+    return {c.id: c.outcome for c in report.contacts if c.outcome}
+
+
+@pytest.fixture
+def two_due(company):
+    """Contacts 5 and 6 are due; gives the company and the digest."""
+    company.until_due(5, 6)
+    return company, company.plan().digest
+
+
+def test_a_probe_that_is_refused_stops_before_any_delete(two_due):
+    company, digest = two_due
+    company.server.fail(method="POST", path_prefix="/xapi/v1/Contacts", status=403)
+    report = company.apply(digest)
+    assert (report.status, report.exit_code) == (Status.BLOCKED, Exit.PBX)
+    assert report.findings[0].code == "delete_guard_unproven"
+    assert "403" in report.findings[0].observed
+    assert len(company.book.all()) == 100
+
+
+def test_a_success_without_effect_is_found_by_the_listing(two_due):
+    company, digest = two_due
+    company.server.fail(method="DELETE", path_prefix="/xapi/v1/Contacts(6)", status=204)
+    report = company.apply(digest)
+    assert outcomes(report) == {5: Outcome.DELETED, 6: Outcome.UNCONFIRMED}
+    assert report.exit_code == Exit.PARTIAL
+    assert company.has(6)
+
+
+def test_what_somebody_else_deletes_meanwhile_is_said(two_due):
+    company, digest = two_due
+    company.server.hook(
+        lambda: company.book.remove(50), method="DELETE", path_prefix="/xapi/v1/Contacts(6)"
+    )
+    report = company.apply(digest)
+    assert report.status is Status.APPLIED
+    (finding,) = [f for f in report.findings if f.code == "listing_disagrees"]
+    assert finding.observed == "1 others have gone meanwhile: 50"
+
+
+def test_a_listing_that_can_not_be_read_again_is_said(two_due):
+    company, digest = two_due
+
+    def fail():
+        company.server.fail(method="GET", path_prefix=LISTING, status=500, times=100)
+
+    company.server.hook(fail, method="DELETE", path_prefix="/xapi/v1/Contacts(6)")
+    report = company.apply(digest)
+    assert outcomes(report) == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    (finding,) = [f for f in report.findings if f.code == "listing_disagrees"]
+    assert "could not be read again" in finding.observed
+
+
+def test_a_blocked_apply_leaves_the_approval_unspent(two_due):
+    company, digest = two_due
+    company.server.fail(method="GET", path_prefix=LISTING, status=403, times=2)
+    assert company.apply(digest).exit_code == Exit.PBX
+    company.server.clear_script()
+    assert company.apply(digest).status is Status.APPLIED
+
+
+def test_a_contact_that_became_protected_is_no_longer_due(two_due):
+    company, digest = two_due
+    company.settings["policy.protect"] = {"ids": [5]}
+    report = company.apply(digest)
+    assert outcomes(report) == {5: Outcome.NOT_ATTEMPTED, 6: Outcome.DELETED}
+    (kept,) = [c for c in report.contacts if c.id == 5]
+    assert "protect list" in kept.outcome_detail
+    assert report.exit_code == Exit.CONVERGED
