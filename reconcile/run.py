@@ -155,7 +155,7 @@ def prove_guard(
     if probe is None or probe.if_match is IfMatch.UNPROVEN:
         probe = probe_pbx(session.connection, session.reader, now=session.now())
         session.ledger.save_probe(probe)
-    return probe, guards.unguarded(probe)
+    return probe, guards.unguarded(probe, pbx_side.etag_kind)
 
 
 def _verified(

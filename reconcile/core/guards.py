@@ -398,12 +398,15 @@ def _delete_guard(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def unguarded(probe: Probe) -> Finding | None:
-    """What blocks an apply under `etag` after the probe; None if the guard was proved."""
+def unguarded(probe: Probe, listed: EtagKind) -> Finding | None:
+    """What blocks an apply under `etag` after the probe; None if the guard was proved.
+
+    `listed` is what the listing shows of ETags: a probe that could not even begin saw none.
+    """
     if probe.if_match is IfMatch.ENFORCED:
         return None
     observed = f"ETags {probe.etags}, If-Match {probe.if_match}: {probe.detail}"
-    if probe.if_match is IfMatch.IGNORED or probe.etags is EtagKind.NONE:
+    if probe.if_match is IfMatch.IGNORED or listed is EtagKind.NONE:
         return _unavailable(observed)
     return Finding(
         code="delete_guard_unproven",
