@@ -108,8 +108,9 @@ def _inputs(console: Console, report: Report) -> None:
 
 def _counts(console: Console, report: Report) -> None:
     for side, counts in (("3CX", report.counts.pbx), ("CRM", report.counts.crm)):
-        parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if name != "read"]
-        console.print(Text(f"{side}: {counts.get('read', 0):,} read = {' + '.join(parts)}"))
+        shown = [(name, n) for name, n in counts.items() if n and name != "read"]
+        parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in shown]
+        console.print(Text(f"{side}: {counts.get('read', 0):,} read = {' + '.join(parts) or 0}"))
 
 
 def _findings(console: Console, report: Report) -> None:
