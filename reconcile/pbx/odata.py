@@ -394,7 +394,7 @@ def _meant(sentence: str) -> str:
     """The sentence with what its warning code means, if that is known."""
     said = Explanation(kind=BodyKind.ODATA, codes=frozenset(_CODE.findall(sentence)))
     meaning = next((words for code, words in _MEANING.items() if said.has(code)), "")
-    line = " ".join(sentence.split())
+    line = " ".join(sentence.split()).rstrip(".")
     return f"{meaning} ({line})" if meaning else line
 
 

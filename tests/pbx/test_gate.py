@@ -1,0 +1,147 @@
+"""Only the listed methods and paths leave, for the configured origin; answers are bounded."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+import reconcile
+from reconcile.errors import PbxUnreachable, PbxUntrusted
+from reconcile.pbx import transport
+from reconcile.pbx.client import Connection, PbxWriter
+from reconcile.pbx.transport import READING, WRITING, Gate, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pbx.conftest import FakePbx
+
+    from reconcile.pbx.client import PbxReader
+
+BULK = [
+    "Pbx.DeleteContactsById",
+    "Pbx.DeleteContactsByType",
+    "Pbx.DeleteDepartmentContactsByType",
+    "Pbx.DeletePersonalContactsByType",
+    "Pbx.BatchContactsDelete",
+    "Pbx.AllContactsBulkDelete",
+    "Pbx.CRMContactsBulkDelete",
+    "Pbx.Office365ContactsBulkDelete",
+    "Pbx.CreateContactByNumber",
+]
+FORBIDDEN = [
+    *(("POST", f"/xapi/v1/Contacts/{action}") for action in BULK),
+    ("POST", "/xapi/v1/CrmIntegration/Pbx.DeleteCrmContacts"),
+    ("DELETE", "/xapi/v1/Contacts"),
+    ("DELETE", "/xapi/v1/Contacts(0)"),
+    ("DELETE", "/xapi/v1/Contacts(-1)"),
+    ("DELETE", "/xapi/v1/Contacts(1)?x"),
+    ("DELETE", "/xapi/v1/Contacts(1)/"),
+    ("DELETE", "/xapi/v1/Contacts(1%29%2FPbx.All"),
+    ("DELETE", "/xapi/v1/Users(1)"),
+    ("PATCH", "/xapi/v1/Contacts(1)"),
+    ("PUT", "/xapi/v1/Contacts(1)"),
+    ("MERGE", "/xapi/v1/Contacts(1)"),
+    ("POST", "/xapi/v1/$batch"),
+    ("POST", "/xapi/v1/Contacts(1)"),
+    ("GET", "/xapi/v1/Users"),
+    ("GET", "/xapi/v1/Contacts/Pbx.ExportContacts()"),
+    ("GET", "/connect/token"),
+    ("GET", "/"),
+]
+
+
+@pytest.mark.parametrize("rules", [READING, WRITING])
+@pytest.mark.parametrize(("method", "path"), FORBIDDEN)
+def test_nothing_else_leaves_this_machine(
+    *, pbx: FakePbx, reader: PbxReader, method: str, path: str, rules: Rules
+) -> None:
+    with (
+        reader.session.client(rules) as client,
+        pytest.raises(PbxUntrusted, match="It was not sent"),
+    ):
+        client.request(method, f"{pbx.url}{path}")
+    assert pbx.requests == []
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+def test_a_reader_can_change_nothing(pbx: FakePbx, reader: PbxReader, method: str) -> None:
+    path = "/xapi/v1/Contacts(1)" if method == "DELETE" else "/xapi/v1/Contacts"
+    with reader.session.client(READING) as client, pytest.raises(PbxUntrusted):
+        client.request(method, f"{pbx.url}{path}")
+    assert pbx.requests == []
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://127.0.0.1:1", "https://127.0.0.1", "http://localhost", "http://127.0.0.1.evil.test"],
+)
+def test_not_even_an_allowed_path_leaves_for_another_origin(reader: PbxReader, origin: str) -> None:
+    with reader.session.client(READING) as client, pytest.raises(PbxUntrusted):
+        client.get(f"{origin}/xapi/v1/Contacts")
+
+
+def test_no_rule_lets_a_bulk_action_through() -> None:
+    names = [name for name in vars(transport) if name.isupper()]
+    assert not [name for name in names if "Pbx." in str(getattr(transport, name))]
+
+
+def test_an_answer_that_never_ends_is_cut_off(
+    pbx: FakePbx, reader: PbxReader, slept: list[float]
+) -> None:
+    huge = b'{"value":[' + b" " * transport.MAX_BODY
+    pbx.answers("GET", r"Contacts\?", body=huge)
+    with pytest.raises(PbxUntrusted, match="more than 64 MiB"):
+        reader.find("Tag", "x")
+    assert slept == []
+
+
+def test_an_answer_that_drips_for_ever_is_given_up() -> None:
+    wire = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(b"x")))
+    impatient = Connection(
+        url="https://pbx.example.com", client_id="me", client_secret="s", timeout=1e-9
+    )
+    request = httpx.Request("GET", f"{impatient.url}/xapi/v1/Contacts")
+    answer = Gate(wire, impatient, READING).handle_request(request)
+    with pytest.raises(PbxUnreachable, match="took too long"):
+        answer.read()
+
+
+def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked(
+    pbx: FakePbx, reader: PbxReader
+) -> None:
+    bomb = gzip.compress(b" " * 10**7)
+    pbx.answers("GET", r"Contacts\?", body=bomb, headers={"Content-Encoding": "gzip"})
+    with pytest.raises(PbxUntrusted, match="compressed"):
+        reader.find("Tag", "x")
+
+
+def test_every_request_says_who_asks_and_wants_it_uncompressed(
+    pbx: FakePbx, reader: PbxReader
+) -> None:
+    reader.version()
+    for seen in pbx.requests:
+        assert seen.headers["user-agent"] == f"reconcile/{reconcile.__version__}"
+        assert seen.headers["accept-encoding"] == "identity"
+        assert seen.headers["accept"] == "application/json"
+
+
+def test_no_cookie_comes_back(pbx: FakePbx, reader: PbxReader) -> None:
+    pbx.extra_headers["Set-Cookie"] = "RefreshTokenCookie=canary; Path=/"
+    reader.find("Tag", "x")
+    reader.find("Tag", "x")
+    assert not [seen for seen in pbx.requests if "cookie" in seen.headers]
+
+
+def test_connections_are_kept_alive(
+    serve: Callable[..., FakePbx], connect: Callable[..., PbxReader]
+) -> None:
+    pbx = serve()
+    reader = connect(pbx)
+    for _ in range(5):
+        reader.find("Tag", "x")
+    PbxWriter(reader).create({"FirstName": "Jo", "PhoneNumber": "1"})
+    assert pbx.connections == 1

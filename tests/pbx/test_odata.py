@@ -1,0 +1,482 @@
+"""The wire format: what is asked, what is read, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.errors import PbxUntrusted
+from reconcile.model import Contact, ServerEtag
+from reconcile.pbx import odata
+from reconcile.pbx.odata import BodyKind, Explanation, Page
+
+ORIGIN = "https://pbx.example.com:5001"
+NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+def body(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def page_of(*ids: int, **columns: list[str]) -> Page:
+    return Page(ids=ids, etags=[f'"{n}"' for n in ids], columns=columns)
+
+
+# ---------------------------------------------------------------------------- asking
+
+
+def test_a_query_keeps_the_dollar_and_sends_spaces_as_percent_20() -> None:
+    assert odata.query(top=100, filter="Id gt 5", orderby="Id") == (
+        "$top=100&$filter=Id%20gt%205&$orderby=Id"
+    )
+
+
+@given(texts)
+def test_any_text_survives_the_query_string_without_plus_ampersand_or_hash(text: str) -> None:
+    sent = odata.query(filter=odata.equals("Tag", text))
+    assert not set(sent) & set("+ #'\"<>\\")
+    assert sent.count("&") == 0
+    literal = text.replace("'", "''")
+    assert parse_qs(urlsplit(f"?{sent}").query)["$filter"] == [f"Tag eq '{literal}'"]
+
+
+@given(texts)
+def test_a_string_literal_can_be_read_back_and_never_ends_early(text: str) -> None:
+    literal = odata.string_literal(text)
+    assert literal[0] == literal[-1] == "'"
+    assert literal[1:-1].replace("''", "") == text.replace("'", "")
+    assert literal[1:-1].replace("''", "'") == text
+
+
+@pytest.mark.parametrize("name", ["", "Tag eq 'x' or Tag", "1Tag", "Tag/Name", "Täg"])
+def test_only_a_property_can_be_asked_for(name: str) -> None:
+    with pytest.raises(ValueError, match="is no property"):
+        odata.equals(name, "x")
+
+
+def test_a_contact_has_its_id_as_key() -> None:
+    assert odata.contact_path(17) == "/xapi/v1/Contacts(17)"
+
+
+@pytest.mark.parametrize("contact_id", [0, -1, True, 2**31, 1.0, "1", None])
+def test_no_key_is_made_of_what_is_no_id(contact_id: Any) -> None:
+    with pytest.raises(ValueError, match="Id of a contact"):
+        odata.contact_path(contact_id)
+
+
+def test_only_what_can_be_set_is_sent_to_create_a_contact() -> None:
+    entity = {
+        "@odata.etag": "x",
+        "Id": 3,
+        "FirstName": "Jo",
+        "Home": "",
+        "Pager": None,
+        "Tag@odata.type": "#String",
+        "odata.id": "x",
+        "Count": 0,
+    }
+    assert odata.creatable(entity) == {"FirstName": "Jo", "Count": 0}
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+def test_a_page_has_ids_etags_columns_count_and_link() -> None:
+    page = odata.parse_page(
+        body(
+            {
+                "@odata.context": "x",
+                "@odata.count": 7,
+                "@odata.nextLink": "Contacts?$skip=2",
+                "value": [
+                    {"Id": 2, "@odata.etag": 'W/"2"', "FirstName": "Jo", "Tag": None},
+                    {"Id": 1, "FirstName": "", "Home": "0301", "Home@odata.type": "#String"},
+                ],
+            }
+        )
+    )
+    assert (page.ids, page.etags, page.count) == ([2, 1], ['W/"2"', ""], 7)
+    assert page.columns == {"FirstName": ["Jo", ""], "Tag": ["", ""], "Home": ["", "0301"]}
+    assert page.next_link == "Contacts?$skip=2"
+
+
+def test_null_empty_and_absent_make_the_same_contact() -> None:
+    variants = [{"Id": 1, "Home": None}, {"Id": 1, "Home": ""}, {"Id": 1}]
+    seen = {odata.parse_contact(body(entity))[0].fingerprint for entity in variants}
+    assert len(seen) == 1
+
+
+def test_a_page_and_a_single_contact_read_the_same_content() -> None:
+    entity = {"Id": 4, "Tag": 5, "Flag": True, "More": {"b": [1, "ü"], "a": None}, "Home": " x "}
+    (listed,) = odata.parse_page(body({"value": [entity]})).contacts()
+    single, kept = odata.parse_contact(body(entity))
+    assert listed == single == odata.as_contact(entity)
+    assert kept == entity
+    assert single.fields == {
+        "Tag": "5",
+        "Flag": "true",
+        "More": '{"a":null,"b":[1,"ü"]}',
+        "Home": " x ",
+    }
+
+
+@given(st.dictionaries(st.text(min_size=1), json_values))
+def test_whatever_properties_a_contact_has_they_are_text_and_no_annotations(
+    fields: dict[str, Any],
+) -> None:
+    contact, entity = odata.parse_contact(body({**fields, "Id": 1}))
+    assert all(isinstance(text, str) and text for text in contact.fields.values())
+    assert not [name for name in (*contact.fields, *entity) if "@" in name]
+    assert "Id" not in contact.fields
+    (listed,) = odata.parse_page(body({"value": [{**fields, "Id": 1}]})).contacts()
+    assert listed.fields == contact.fields
+
+
+@pytest.mark.parametrize("count", [None, "7", -1, 7.0, True, [7]])
+def test_what_is_no_count_counts_as_not_counted(count: object) -> None:
+    assert odata.parse_page(body({"value": [], "@odata.count": count})).count is None
+
+
+@pytest.mark.parametrize("bad", [None, 0, -1, "1", 1.0, True, 2**31, [1]])
+def test_a_contact_without_a_proper_id_spoils_the_page(bad: object) -> None:
+    with pytest.raises(PbxUntrusted, match="without a proper Id"):
+        odata.parse_page(body({"value": [{"Id": 1}, {"Id": bad}]}))
+    with pytest.raises(PbxUntrusted, match="without a proper Id"):
+        odata.parse_contact(body({"Id": bad, "FirstName": "Jo"}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"<html><title>3CX &amp; more</title><body>Log in</body>", 'titled "3CX & more"'),
+        (b"", "nothing where JSON belongs"),
+        (b'{"value":[{"Id":1}', "broken JSON"),
+        (b"[1]", "no object"),
+        (b'{"value":{}}', "without a list"),
+        (b'{"value":[1]}', "without a list"),
+        (b"{}", "without a list"),
+        (b'{"error":{"message":"database down"}}', "database down"),
+        (b'{"value":[{"Id":1,"X":NaN}]}', "JSON"),
+        (b'{"value":' + b"[" * 100_000, "broken JSON"),
+        (b"\xff\xfe\x00", "nothing where JSON belongs"),
+        (b"Service is starting", "Service is starting"),
+    ],
+)
+def test_a_page_that_is_none_is_not_believed(answer: bytes, words: str) -> None:
+    with pytest.raises(PbxUntrusted) as caught:
+        odata.parse_page(answer)
+    assert words in caught.value.message
+    assert "<" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_json_with_a_byte_order_mark_is_read() -> None:
+    assert odata.parse_page(b'\xef\xbb\xbf{"value":[{"Id":1}]}').ids == [1]
+
+
+@given(st.lists(st.lists(st.integers(1, 10_000), max_size=5), max_size=5))
+def test_merging_sorts_all_pages_by_id_and_keeps_rows_together(groups: list[list[int]]) -> None:
+    pages = [
+        page_of(
+            *ids, **({"Name": [f"n{i}" for i in ids]} if number % 2 else {"Tag": [""] * len(ids)})
+        )
+        for number, ids in enumerate(groups)
+    ]
+    merged = odata.merge(pages)
+    assert list(merged.ids) == sorted(i for ids in groups for i in ids)
+    assert "Tag" not in merged.columns
+    for contact in merged.contacts():
+        assert contact.etag == f'"{contact.id}"'
+        assert contact.field("Name") in (f"n{contact.id}", "")
+
+
+def test_the_head_of_a_page_cuts_every_column() -> None:
+    page = page_of(1, 2, 3, Name=["a", "b", "c"])
+    assert odata.head(page, 2) == page_of(1, 2, Name=["a", "b"]).__class__(
+        ids=(1, 2), etags=['"1"', '"2"'], columns={"Name": ["a", "b"]}
+    )
+    assert odata.head(page, 3) is page
+
+
+# ---------------------------------------------------------------------------- etags
+
+
+@pytest.mark.parametrize("tag", ['"a"', 'W/"a"', '""', "bare", "W/bare", "\"it's 5 o'clock\""])
+def test_an_etag_is_kept_byte_for_byte(tag: str) -> None:
+    assert odata.usable_etag(tag) == tag
+
+
+@pytest.mark.parametrize(
+    "tag", [None, 5, "", "*", " *", '"a" ', '"a","b"', "a,b", '"a\n"', '"ä"', "a b", '"a', '"a"b"']
+)
+def test_what_is_not_one_single_etag_is_none(tag: object) -> None:
+    assert odata.usable_etag(tag) == ""
+
+
+@given(st.text())
+def test_a_usable_etag_can_be_sent_and_never_means_any(tag: str) -> None:
+    usable = odata.usable_etag(tag)
+    assert usable in (tag, "")
+    if usable:
+        assert ServerEtag(tag=usable).tag == tag
+        assert usable.encode("ascii").strip() == usable.encode("ascii")
+
+
+def test_the_etag_in_the_body_goes_before_the_header() -> None:
+    entity = {"Id": 1, "@odata.etag": '"strong"'}
+    assert odata.parse_contact(body(entity), etag_header='W/"strong"')[0].etag == '"strong"'
+    assert odata.parse_contact(body({"Id": 1}), etag_header='W/"x"')[0].etag == 'W/"x"'
+    assert odata.parse_contact(body({"Id": 1, "@odata.etag": None}))[0] == Contact(id=1, fields={})
+
+
+@pytest.mark.parametrize("version", ["20.0.9.995", "18.0", "20-rc1"])
+def test_a_version_is_taken_from_its_header(version: str) -> None:
+    assert odata.version_of(version) == version
+
+
+@pytest.mark.parametrize("header", [None, "", "<b>", "20 0", "x" * 41])
+def test_what_is_no_version_is_none(header: str | None) -> None:
+    assert odata.version_of(header) == ""
+
+
+# ---------------------------------------------------------------------------- links
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("Contacts?$skip=100", "/xapi/v1/Contacts?$skip=100"),
+        ("?$skiptoken=a%20b", "/xapi/v1/Contacts?$skiptoken=a%20b"),
+        ("/xapi/v1/Contacts?$skip=1", "/xapi/v1/Contacts?$skip=1"),
+        (f"{ORIGIN}/xapi/v1/Contacts?$skip=1", "/xapi/v1/Contacts?$skip=1"),
+        ("HTTPS://PBX.Example.COM:5001/xapi/v1/Contacts?x", "/xapi/v1/Contacts?x"),
+        ("//pbx.example.com:5001/xapi/v1/Contacts?x", "/xapi/v1/Contacts?x"),
+    ],
+)
+def test_a_link_to_the_pbx_itself_is_followed(link: str, target: str) -> None:
+    assert odata.next_target(link, origin=ORIGIN) == target
+
+
+@pytest.mark.parametrize("port", ["", ":443"])
+def test_the_schemes_own_port_need_not_be_written(port: str) -> None:
+    link = f"https://pbx.example.com{port}/xapi/v1/Contacts?x"
+    assert odata.next_target(link, origin="https://pbx.example.com") == "/xapi/v1/Contacts?x"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.test/xapi/v1/Contacts?x",
+        "https://pbx.example.com.evil.test:5001/xapi/v1/Contacts",
+        "https://pbx.example.com:5001@evil.test/xapi/v1/Contacts",
+        "https://user:pw@pbx.example.com:5001/xapi/v1/Contacts",
+        "https://pbx.example.com/xapi/v1/Contacts",
+        "https://pbx.example.com:5002/xapi/v1/Contacts",
+        "https://pbx.example.com:99999/xapi/v1/Contacts",
+        "http://pbx.example.com:5001/xapi/v1/Contacts",
+        "//evil.test/xapi/v1/Contacts",
+        "file:///xapi/v1/Contacts",
+        "http://169.254.169.254/latest",
+        "https://[::1/xapi/v1/Contacts",
+        "/xapi/v1/Contacts/Pbx.DeleteContactsById",
+        "/xapi/v1/Contacts(5)",
+        "/xapi/v2/Contacts",
+        "../../etc/passwd",
+        "Contacts?x#fragment",
+        "\\\\evil.test\\Contacts",
+        "https://pbx.example.com:5001\\@evil.test/xapi/v1/Contacts",
+        "Contacts?a b",
+        "Contacts?\n",
+        "Contacts?ü",
+        "",
+    ],
+)
+def test_a_link_to_anywhere_else_is_refused(link: str) -> None:
+    with pytest.raises(PbxUntrusted, match="not followed"):
+        odata.next_target(link, origin=ORIGIN)
+
+
+@given(st.text())
+def test_a_link_leads_to_the_contacts_of_this_pbx_or_nowhere(link: str) -> None:
+    try:
+        target = odata.next_target(link, origin=ORIGIN)
+    except PbxUntrusted:
+        return
+    assert target.startswith("/xapi/v1/Contacts?")
+
+
+# ---------------------------------------------------------------------------- error bodies
+
+
+def said(document: object) -> Explanation:
+    return odata.explain(body(document))
+
+
+def test_the_limit_of_a_query_is_said_once() -> None:
+    limit = "The limit of '100' for Top query has been exceeded."
+    long = f"The query specified in the URI is not valid. {limit}"
+    for inner in ("innererror", "innerError"):
+        document = {
+            "error": {"code": "", "message": long, "details": [], inner: {"message": limit}}
+        }
+        assert said(document) == Explanation(
+            kind=BodyKind.ODATA, text=long[:-1], codes=said(document).codes
+        )
+
+
+def test_an_inner_error_that_tells_more_is_added() -> None:
+    document = {"error": {"message": "An error occurred.", "innererror": {"message": "No table"}}}
+    assert said(document).text == "An error occurred; No table"
+
+
+def test_validation_details_name_the_field_and_what_the_code_means() -> None:
+    code = "WARNINGS.CONTACTS_SPECIFY_PHONE_NUMBER"
+    detail = {"message": code, "target": "PhoneNumber"}
+    for document in (
+        {"error": {"message": f"PhoneNumber:\n{code}", "details": [detail]}},
+        {"error": {"code": "", "message": f"PhoneNumber:\n{code}"}},
+    ):
+        assert said(document).text == (
+            "a contact needs a number in PhoneNumber "
+            "(PhoneNumber: WARNINGS.CONTACTS_SPECIFY_PHONE_NUMBER)"
+        )
+        assert said(document).has("CONTACTS_SPECIFY_PHONE_NUMBER")
+
+
+def test_a_flood_of_details_is_cut_short() -> None:
+    details = [{"message": f"number {n}"} for n in range(10_000)]
+    text = said({"error": {"message": "M", "details": details}}).text
+    assert text.startswith("number 0; number 1; ")
+    assert "number 10" not in text
+
+
+def test_several_details_are_all_said() -> None:
+    details = [{"message": "A", "target": "X"}, {"message": "B"}, "odd", {"message": 5}]
+    assert said({"error": {"message": "M", "details": details}}).text == "X: A; B"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "found"),
+    [
+        ("WARNINGS.XAPI.NOT_FOUND", "XAPI.NOT_FOUND", True),
+        ("XAPI.NOT_FOUND", "XAPI.NOT_FOUND", True),
+        ("Id:\nWARNINGS.XAPI.NOT_FOUND", "XAPI.NOT_FOUND", True),
+        ("WARNINGS.XAPI.FILE_NOT_FOUND", "XAPI.NOT_FOUND", False),
+        ("WARNINGS.CONVERTER_LIMIT_REACHED", "LIMIT_REACHED", False),
+        ("WARNINGS.LIMIT_REACHED", "LIMIT_REACHED", True),
+        ("LIMIT_REACHED", "LIMIT_REACHED", True),
+        ("fooXAPI.NOT_FOUND", "XAPI.NOT_FOUND", False),
+    ],
+)
+def test_codes_match_by_a_suffix_that_begins_after_a_dot(text: str, code: str, found: bool) -> None:  # noqa: FBT001 - a table's column
+    assert said({"error": {"message": text}}).has(code) is found
+    assert said({"error": {"message": "x", "innererror": {"message": text}}}).has(code) is found
+    assert said({"error": {"code": text}}).has(code) is found
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "text"),
+    [
+        (b"", BodyKind.EMPTY, ""),
+        (b"  \r\n", BodyKind.EMPTY, ""),
+        (
+            b'{"error":"unauthorized","error_description":"No."}',
+            BodyKind.OAUTH,
+            "unauthorized: No.",
+        ),
+        (b'{"error":"invalid_client"}', BodyKind.OAUTH, "invalid_client"),
+        (b'{"error":{"code":"500"}}', BodyKind.ODATA, "500"),
+        (b'{"error":{}}', BodyKind.ODATA, ""),
+        (b'{"error":{"details":5,"innererror":"x"}}', BodyKind.ODATA, ""),
+        (b'{"title":"Not Found"}', BodyKind.OTHER_JSON, "JSON that explains nothing"),
+        (b"[]", BodyKind.OTHER_JSON, "JSON that explains nothing"),
+        (b'{"error":5}', BodyKind.OTHER_JSON, "JSON that explains nothing"),
+        (b'{"error"', BodyKind.TEXT, "broken JSON"),
+        (b"[" * 100_000, BodyKind.TEXT, "broken JSON"),
+        (b"Bad Gateway", BodyKind.TEXT, '"Bad Gateway"'),
+        (b"\x1b[31m\x00", BodyKind.TEXT, '"[31m"'),
+        (b"\x00", BodyKind.TEXT, ""),
+        (
+            b"<html><head><title>502 Bad\n Gateway</title>",
+            BodyKind.HTML,
+            'titled "502 Bad Gateway"',
+        ),
+        (b"<!DOCTYPE html><p>x", BodyKind.HTML, "an HTML page"),
+        (b"Sorry <b>no</b>", BodyKind.HTML, "an HTML page"),
+        (b"<title>&lt;script&gt;</title>", BodyKind.HTML, 'titled "markup"'),
+        (b'{"error":{"message":"<script>x</script>"}}', BodyKind.ODATA, "markup"),
+    ],
+)
+def test_every_kind_of_body_becomes_a_few_words(answer: bytes, kind: BodyKind, text: str) -> None:
+    explained = odata.explain(answer)
+    assert explained.kind is kind
+    assert text in explained.text
+    assert bool(text) == bool(explained.text)
+
+
+@given(st.binary() | json_values.map(body) | json_values.map(lambda v: body({"error": v})))
+def test_whatever_a_body_holds_its_words_are_short_printable_and_no_markup(answer: bytes) -> None:
+    text = odata.explain(answer).text
+    assert text.isprintable()
+    assert len(text) < 400
+    assert not any(f"<{c}" in text for c in "abcxyzABCXYZ!/?")
+
+
+# ---------------------------------------------------------------------------- waiting
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 5 ", 5.0),
+        ("Tue, 24 Nov 2026 02:31:00 GMT", 60.0),
+        ("Tue, 24 Nov 2026 02:31:00 -0000", 60.0),
+        ("Tue, 24 Nov 2026 02:29:00 GMT", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("1e9", None),
+        ("٣", None),
+        ("9" * 400, None),
+        ("soon", None),
+        ("", None),
+        ("Tue, 99 Nov 2026 02:31:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_or_nothing(value: str, seconds: float | None) -> None:
+    assert odata.retry_after(value, now=NOW) == seconds
+
+
+def test_a_date_says_nothing_without_a_clock() -> None:
+    assert odata.retry_after("Tue, 24 Nov 2026 02:31:00 GMT", now=None) is None
+
+
+@given(st.integers(0, 10**6))
+def test_a_date_means_the_seconds_until_then(seconds: int) -> None:
+    moment = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+    assert odata.retry_after(moment, now=NOW) == seconds
+
+
+@given(st.text())
+def test_no_retry_after_is_negative_or_breaks_anything(value: str) -> None:
+    seconds = odata.retry_after(value, now=NOW)
+    assert seconds is None or seconds >= 0
