@@ -103,13 +103,14 @@ def _round(export: Path, url: str, options: argparse.Namespace) -> Iterator[tupl
     decisions = plan.build(
         listed, matching, claims={}, rules=RULES, text=snapshot.text, counts=True, now=now
     )
-    plan.claim_changes(listed, matching, decisions, claims={}, rules=RULES)
+    plan.claim_changes(listed, matching, decisions, claims={}, rules=RULES, now=now)
     made = Plan(
         pbx_url=url,
         immediate=False,
         rules=plan.rules_fingerprint(snapshot.source, RULES),
         state_id="",
         source_sha256=snapshot.source.sha256,
+        guard=DeleteGuard.ETAG,
         decisions=decisions,
         matched=len(listed) - len(decisions),
     )
@@ -124,7 +125,6 @@ def _round(export: Path, url: str, options: argparse.Namespace) -> Iterator[tupl
             rules=made.rules,
             delete_guard=DeleteGuard.ETAG,
             probe=None,
-            digest=made.digest,
         )
     )
     yield lap("plan and guards")

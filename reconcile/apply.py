@@ -7,7 +7,8 @@ but a GET is ever repeated blindly: after an answer that leaves open what happen
 | answer to DELETE             | what is done                                                    |
 |------------------------------|-----------------------------------------------------------------|
 | 200, 204                     | `deleted`; a run's first one is confirmed by GET before the next|
-| 404, 410                     | `already_gone`; two in a row that no re-read foresaw: stop      |
+| 404, 410                     | `already_gone`; two in a row that no re-read foresaw: stop.     |
+|                              | After an answer that left it open, it was ours: `deleted`       |
 | 412, 409, 428                | `changed`: kept, never tried again in this run                  |
 | 401                          | begun again from its re-read; a second 401 stops the run        |
 | 429, 503                     | wait as asked (bounded), begun again from its re-read           |
@@ -21,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reconcile.errors import PbxError
+from reconcile.errors import PbxError, StateError
 from reconcile.model import (
     Action,
     Answer,
@@ -45,6 +46,8 @@ _DONE: Final = frozenset({200, 204})
 _GONE: Final = frozenset({404, 410})
 _MOVED: Final = frozenset({412, 409, 428})
 _UNAUTHORIZED: Final = 401
+_UNAVAILABLE: Final = 503
+_ERRORS: Final = 500
 _BUSY: Final = frozenset({429, 503})
 _BROKEN: Final = frozenset(range(500, 600)) - _BUSY
 _MAX_WAIT: Final = 120.0
@@ -160,12 +163,21 @@ def execute(
             return Applied(outcomes=(*outcomes, *rest), stopped="interrupted", interrupted=True)
         try:
             outcomes.append(hand.take(decision))
+        except StateError as error:
+            error.consequence = _so_far(outcomes)
+            raise
         except _Stop as stop:
             outcomes.append(stop.outcome)
             rest = _not_attempted(plan, len(outcomes), f"the run stopped: {stop.why}")
             return Applied(outcomes=(*outcomes, *rest), stopped=stop.why)
         progress(len(outcomes), len(plan.deletes))
     return Applied(outcomes=tuple(outcomes))
+
+
+def _so_far(outcomes: list[ContactOutcome]) -> str:
+    """What is true when the journal can't be written: no DELETE left without its intent."""
+    deleted = sum(1 for o in outcomes if o.outcome is Outcome.DELETED)
+    return f"Deleted before: {deleted}. The next run looks what became of the contact in hand."
 
 
 def _not_attempted(plan: ApprovedPlan, done: int, why: str) -> tuple[ContactOutcome, ...]:
@@ -195,6 +207,8 @@ class _Hand:
         attempt = _Attempt(decision)
         while True:
             current = self._reread(attempt)
+            if current is None and attempt.in_doubt:
+                return self._found_gone(attempt, "its DELETE was not answered")
             if current is None:
                 return self._end(attempt, Outcome.ALREADY_GONE, "it was gone when it was re-read")
             contact, entity = current
@@ -239,12 +253,14 @@ class _Hand:
         """The table of the module's docstring; None: begin again from the re-read."""
         said = f"3CX answered {answer.status}" if answer.status else "no answer came back"
         detail = f"{said}: {answer.detail}" if answer.detail else said
-        attempt.without_effect = True
         status = answer.status
+        attempt.without_effect = status != _UNAVAILABLE
+        attempt.in_doubt |= status is None or status >= _ERRORS
         if status in _DONE:
             return self._deleted(attempt, detail)
         if status in _GONE or answer.not_found:
-            return self._unforeseen(attempt, detail)
+            gone = self._found_gone if attempt.in_doubt else self._unforeseen
+            return gone(attempt, detail)
         if status in _MOVED:
             return self._end(attempt, Outcome.CHANGED, detail)
         if status == _UNAUTHORIZED and attempt.allows_renewal():
@@ -288,8 +304,7 @@ class _Hand:
         attempt.without_effect = False
         current = self._reread(attempt)
         if current is None:
-            self.canary_confirmed = True
-            return self._end(attempt, Outcome.DELETED, f"{detail}; a look showed that it is gone")
+            return self._found_gone(attempt, detail)
         if current[0].fingerprint != attempt.decision.contact.fingerprint:
             return self._end(attempt, Outcome.CHANGED, f"{detail}; a look showed that it changed")
         attempt.without_effect = True
@@ -297,6 +312,12 @@ class _Hand:
         if attempt.unknowns > 1:
             raise self._stop(attempt, Outcome.REFUSED, f"{detail}, twice; the contact is there")
         return None
+
+    def _found_gone(self, attempt: _Attempt, detail: str) -> ContactOutcome:
+        """Gone after a DELETE that nobody answered for: ours, so that restore brings it back."""
+        self.canary_confirmed = True
+        self.unforeseen = 0
+        return self._end(attempt, Outcome.DELETED, f"{detail}; a look showed that it is gone")
 
     def _end(self, attempt: _Attempt, outcome: Outcome, detail: str) -> ContactOutcome:
         """Commit the outcome, if there was an intent."""
@@ -325,8 +346,10 @@ class _Attempt:
     renewals: int = 0
     waits: int = 0
     unknowns: int = 0
+    in_doubt: bool = False
+    """An answer left open whether the DELETE was done (nothing, or a 5xx of a proxy)."""
     without_effect: bool = False
-    """The last answer said that nothing was done (401, 429, 503)."""
+    """The last answer said that nothing was done (401, 429)."""
 
     def allows_renewal(self) -> bool:
         """Whether this is the contact's first 401."""

@@ -18,6 +18,7 @@ from reconcile.model import (
     Finding,
     Level,
     Outcome,
+    Plan,
     StoredPlan,
     Subject,
 )
@@ -58,10 +59,11 @@ def stored_plan(session: Session, digest: str) -> StoredPlan:
 
 
 def _timely(session: Session, stored: StoredPlan) -> StoredPlan:
-    if session.now() - stored.created_at > timedelta(hours=APPROVAL_HOURS):
+    age = session.now() - stored.created_at
+    if not timedelta() <= age <= timedelta(hours=APPROVAL_HOURS):
         raise ApprovalRefused(
-            f"The plan {stored.digest[:12]} of run {stored.run_id} is older than"
-            f" {APPROVAL_HOURS} hours.",
+            f"The plan {stored.digest[:12]} of run {stored.run_id} is not of the"
+            f" last {APPROVAL_HOURS} hours.",
             hint="reconcile plan",
         )
     newest = session.ledger.latest_plan_run()
@@ -73,32 +75,43 @@ def _timely(session: Session, stored: StoredPlan) -> StoredPlan:
     return stored
 
 
-def unchanged_ground(planned: Planned, canonical: Mapping[str, object]) -> Planned:
+def unchanged_ground(planned: Planned, canonical: Mapping[str, Any]) -> Planned:
     """A person approved what stood in the report: refuse if the ground has moved since.
 
-    A new export may have come, but not one that itself asks for approval; and the same rules must
-    decide as then.
+    A new export may have come, but not one in doubt; the doubts must be those that were approved;
+    and the same rules must decide, under the same delete guard.
     """
     result = planned.result
     if result.plan is None:
         return planned
-    fresh = canonical["source"] != result.plan.source_sha256
-    doubts = [
-        f for f in result.findings if f.level is Level.APPROVE and f.subject is not Subject.DELETES
-    ]
-    if result.plan.rules == canonical["rules"] and not (fresh and doubts):
+    moved = _moved(result.plan, canonical)
+    if not moved:
         return planned
-    moved = Finding(
+    finding = Finding(
         code="plan_outdated",
         level=Level.BLOCK,
         subject=Subject.STATE,
-        observed="another configuration" if not fresh else "another export",
+        observed=", ".join(moved),
         limit="as in the approved plan",
         message="What the plan was made from has changed since a person approved it.",
         hint="reconcile plan",
         exit_code=Exit.APPROVAL,
     )
-    return replace(planned, result=replace(result, findings=(moved, *result.findings)))
+    return replace(planned, result=replace(result, findings=(finding, *result.findings)))
+
+
+def _moved(fresh: Plan, canonical: Mapping[str, Any]) -> list[str]:
+    """What is another than in the approved plan."""
+    moved = []
+    if fresh.rules != canonical["rules"]:
+        moved.append("other matching rules or columns")
+    if fresh.guard != canonical["guard"]:
+        moved.append("another delete guard")
+    if fresh.source_sha256 != canonical["source"] and fresh.doubts:
+        moved.append("a new export that is in doubt itself")
+    elif set(fresh.doubts) - set(canonical["doubts"]):
+        moved.append("new doubts about the export")
+    return moved
 
 
 def still_due(

@@ -1,4 +1,4 @@
-"""What a person does by hand: restore, adopt, release, and the single manual delete.
+"""What a person does by hand: restore, adopt, purge, and the single manual delete.
 
 Everything here is journalled like a night's run, and guarded by the same preconditions.
 """
@@ -14,6 +14,7 @@ from reconcile import apply
 from reconcile.core.plan import claim_for
 from reconcile.errors import PbxError, UsageError
 from reconcile.model import (
+    NUMBER_FIELDS,
     Claim,
     ClaimOrigin,
     Contact,
@@ -29,6 +30,7 @@ from reconcile.model import (
     Verdict,
 )
 from reconcile.pbx.client import PbxWriter
+from reconcile.pbx.connection import origin
 from reconcile.planning import Request, planned_decisions
 from reconcile.run import apply_plan, prove_guard
 from reconcile.session import Session, World, opened
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 _SERVER_ASSIGNED: Final = frozenset({"Id"})
 """What a restore can't bring back: 3CX gives a new Id."""
+_LOOKED_UP_BY: Final = (*NUMBER_FIELDS, "Email", "LastName", "FirstName", "CompanyName", "Tag")
+"""What an earlier restore is looked for by: the first of these that the contact has."""
 
 
 # ---------------------------------------------------------------------------- restore
@@ -72,18 +76,26 @@ def restore_once(
 
     Each is looked for before it is created, so that a contact which is there again, from an earlier
     restore or by hand, isn't doubled. A restored contact has a new Id and no claim: it is
-    unmanaged until it matches again. Raises UsageError if there is nothing to restore.
+    unmanaged until it matches again. A signal ends it after the contact in hand. Raises UsageError
+    if there is nothing to restore.
     """
     with opened(config, world, "restore") as session:
         tombstones = _restorable(session, run_id, contact_id)
         if dry_run:
-            return tuple(_result(t, None, "would be restored", ok=True) for t in tombstones)
+            return tuple(_foreseen(t) for t in tombstones)
         started = session.now()
         run = session.ledger.begin_run(command="restore", mode=config.mode, now=started)
         writer = PbxWriter(session.reader)
         done = tuple(_restore(session, writer, t) for t in tombstones)
         _finish(session, run, done)
         return done
+
+
+def restored_code(done: tuple[Restored, ...], world: World) -> Exit:
+    """The exit code of a restore: 0 only if everything is back."""
+    if all(r.ok for r in done):
+        return Exit.CONVERGED
+    return world.interrupted() or Exit.PARTIAL
 
 
 def _restorable(
@@ -100,9 +112,18 @@ def _restorable(
     return tuple(t for t in gone if t.restored_as is None) or tuple(gone)
 
 
+def _foreseen(tombstone: Tombstone) -> Restored:
+    """What a restore would do, without asking 3CX."""
+    if tombstone.restored_as is not None:
+        return _result(tombstone, tombstone.restored_as, "already restored", ok=True)
+    return _result(tombstone, None, "would be restored, unless it is there again", ok=True)
+
+
 def _restore(session: Session, writer: PbxWriter, tombstone: Tombstone) -> Restored:
     if tombstone.restored_as is not None:
         return _result(tombstone, tombstone.restored_as, "already restored", ok=True)
+    if session.world.interrupted():
+        return _result(tombstone, None, "not restored: interrupted", ok=False)
     wanted = {k: v for k, v in tombstone.entity.items() if k not in _SERVER_ASSIGNED}
     try:
         there = _same(session, tombstone.entity)
@@ -117,8 +138,8 @@ def _restore(session: Session, writer: PbxWriter, tombstone: Tombstone) -> Resto
 def _same(session: Session, entity: Mapping[str, Any]) -> Contact | None:
     """The contact in 3CX that has exactly this content, whatever its Id."""
     wanted = session.reader.as_contact(entity)
-    number = wanted.field("PhoneNumber")
-    candidates = session.reader.find("PhoneNumber", number) if number else ()
+    name = next((n for n in _LOOKED_UP_BY if wanted.field(n)), "")
+    candidates = session.reader.find(name, wanted.field(name)) if name else ()
     return next((c for c in candidates if c.fingerprint == wanted.fingerprint), None)
 
 
@@ -136,11 +157,12 @@ def _result(tombstone: Tombstone, new_id: int | None, done: str, *, ok: bool) ->
 
 def _finish(session: Session, run_id: int, done: tuple[Restored, ...]) -> None:
     ok = sum(1 for r in done if r.ok)
-    complete = ok == len(done)
+    code = restored_code(done, session.world)
+    statuses = {Exit.CONVERGED: Status.APPLIED, Exit.PARTIAL: Status.PARTIAL}
     session.ledger.finish_run(
         run_id,
-        status=Status.APPLIED if complete else Status.PARTIAL,
-        exit_code=Exit.CONVERGED if complete else Exit.PARTIAL,
+        status=statuses.get(code, Status.INTERRUPTED),
+        exit_code=code,
         digest="",
         headline=f"{ok} of {len(done)} deleted contacts are back in 3CX.",
         now=session.now(),
@@ -212,6 +234,13 @@ def adopt_once(
         return adoption, True
 
 
+def adopted_code(adoption: Adoption, *, done: bool) -> Exit:
+    """The exit code of an adoption: 0 only if nothing that was named was refused."""
+    if not adoption.refused:
+        return Exit.CONVERGED
+    return Exit.PARTIAL if done else Exit.USAGE
+
+
 def _adoption(
     decisions: tuple[Decision, ...],
     listed: PbxSnapshot,
@@ -248,7 +277,7 @@ def purge_once(config: Config, world: World, contact_id: int | None) -> PurgeRes
     before = now - timedelta(days=config.state.keep_days) if contact_id is None else None
     with (
         RunLock(url, base=base, command="db purge", now=now),
-        Ledger.open(url, base=base, pbx_url=config.pbx_origin) as ledger,
+        Ledger.open(url, base=base, pbx_url=origin(config.pbx.url)) as ledger,
     ):
         return ledger.purge(before=before, contact_id=contact_id)
 
@@ -344,8 +373,7 @@ def _delete(
 ) -> ContactOutcome:
     guard = session.config.pbx.delete_guard
     if if_match is not None and if_match != current.etag:
-        detail = "412: the contact's ETag is another one now; it was edited meanwhile and is kept"
-        return _outcome(current, Outcome.CHANGED, guard, detail)
+        return _outcome(current, Outcome.CHANGED, guard, _other_etag(current))
     probe, refused = prove_guard(session, listed, needed=True)
     if refused is not None:
         return _outcome(current, Outcome.REFUSED, guard, f"{refused.observed}: {refused.hint}")
@@ -364,6 +392,15 @@ def _delete(
         deletes=(decision,),
     )
     return apply_plan(session, approved, run_id).outcomes[0]
+
+
+def _other_etag(current: Contact) -> str:
+    if not current.etag:
+        return "412: 3CX issues no ETag for this contact, so --if-match can't be met; it is kept"
+    return (
+        f"412: the contact's ETag is {current.etag} now: it was edited meanwhile, and is kept;"
+        f" look at it with: reconcile contact get {current.id}"
+    )
 
 
 def _outcome(current: Contact, outcome: Outcome, guard: DeleteGuard, detail: str) -> ContactOutcome:

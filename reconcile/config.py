@@ -44,7 +44,7 @@ class Crm(_Section):
     source: str = Field(min_length=1)
     format: Literal["auto", "csv"] = "auto"
     region: str
-    max_age_hours: float = Field(default=26, gt=0)
+    max_age_hours: float = Field(default=26, gt=0, le=8760)
     columns: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("source")
@@ -98,7 +98,7 @@ class Policy(_Section):
 
     owner_tag: str = ""
     grace_exports: int = Field(default=2, ge=1)
-    grace_hours: float = Field(default=20, ge=0)
+    grace_hours: float = Field(default=20, ge=0, le=8760)
     max_deletes: Count = 20
     max_delete_percent: Percent = 2.0
     max_weekly_percent: Percent = 5.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reconcile import config as configuration
 from reconcile import crm
-from reconcile.errors import ReconcileError
+from reconcile.errors import PbxRefused, ReconcileError
 from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
 from reconcile.pbx.client import PbxReader
 from reconcile.pbx.probe import probe as probe_pbx
@@ -48,13 +48,16 @@ def examine(path: Path, world: World, *, probe: bool) -> tuple[Check, ...]:
         config = configuration.load(path)
     except ReconcileError as error:
         return tuple(_failures("config", error))
-    checks = [
+    state = tuple(_state(config))
+    # Without a state, a proof could not be kept: then the throw-away contact is not made either.
+    known = all(check.state == "ok" for check in state)
+    return (
         _ok("config", f"{path}, mode {config.mode}"),
         *_export(config, world),
         *_reports(config),
-        *_state(config),
-    ]
-    return (*checks, *_pbx(config, world, probe=probe))
+        *state,
+        *_pbx(config, world, state=known, probe=probe and known),
+    )
 
 
 def exit_code(checks: tuple[Check, ...]) -> Exit:
@@ -66,13 +69,14 @@ def _ok(name: str, said: str) -> Check:
     return Check(name=name, state="ok", said=said)
 
 
-def _failures(name: str, error: ReconcileError) -> Iterator[Check]:
+def _failures(name: str, error: ReconcileError, *, mend: str = "") -> Iterator[Check]:
     """An error as lines: one for each problem, the mend on the last."""
     problems = [str(problem) for problem in error.problems] or [error.message]
-    for at, said in enumerate(problems):
-        mend = error.hint if at == len(problems) - 1 else ""
-        code = Exit(error.exit_code)
-        yield Check(name=name, state="fail", said=said, mend=mend, exit_code=code)
+    code = Exit(error.exit_code)
+    for said in problems[:-1]:
+        yield Check(name=name, state="fail", said=said, exit_code=code)
+    last = mend or error.hint
+    yield Check(name=name, state="fail", said=problems[-1], mend=last, exit_code=code)
 
 
 def _export(config: Config, world: World) -> Iterator[Check]:
@@ -124,22 +128,46 @@ def _state(config: Config) -> Iterator[Check]:
     yield _ok("state", f"{result.claims:,} claims, {result.runs:,} runs, schema {result.revision}")
 
 
-def _pbx(config: Config, world: World, *, probe: bool) -> Iterator[Check]:
-    """PBX, token, role, clock and ETags; one connection for all of them."""
+def _pbx(config: Config, world: World, *, state: bool, probe: bool) -> Iterator[Check]:
+    """Secret, PBX, token, role, clock and ETags; one connection for all of them."""
     try:
         connection = connection_of(config, world)
-        with PbxReader(connection, sleep=world.sleep) as reader:
-            listed = reader.snapshot(now=world.clock())
-            version = listed.version or "version unknown"
-            yield _ok("pbx", f"{connection.url}, {version}")
-            yield _ok("token", f"client id {connection.client_id} was accepted")
-            yield _role(listed)
-            yield _clock(reader, world)
-            proof = probe_pbx(connection, reader, now=world.clock()) if probe else None
     except ReconcileError as error:
-        yield from _failures("pbx", error)
+        yield from _failures("secret", error, mend=_mend_of_secret(config, error))
         return
-    yield from _etags(config, world, listed, proof)
+    with PbxReader(connection, sleep=world.sleep) as reader:
+        try:
+            version = reader.version() or "version unknown"
+        except ReconcileError as error:
+            yield from _failures("token" if isinstance(error, PbxRefused) else "pbx", error)
+            return
+        yield _ok("pbx", f"{connection.url}, {version}")
+        yield _ok("token", f"client id {connection.client_id} was accepted")
+        yield from _listed(config, world, reader, state=state, probe=probe)
+
+
+def _mend_of_secret(config: Config, error: ReconcileError) -> str:
+    """The address may be what is wrong with a connection; if it isn't, it is the secret."""
+    if not error.problems:
+        return error.hint
+    name = config.pbx.client_secret_env
+    return f"export {name}=…" if name else "set pbx.client_secret_env or pbx.client_secret_file"
+
+
+def _listed(
+    config: Config, world: World, reader: PbxReader, *, state: bool, probe: bool
+) -> Iterator[Check]:
+    """What a client that has a token may do, and what the answers show."""
+    try:
+        listed = reader.snapshot(now=world.clock())
+        yield _role(listed)
+        yield _clock(reader, world)
+        proof = probe_pbx(reader.connection, reader, now=world.clock()) if probe else None
+    except ReconcileError as error:
+        yield from _failures("role" if isinstance(error, PbxRefused) else "contacts", error)
+        return
+    if state:
+        yield from _etags(config, world, listed, proof)
 
 
 def _role(listed: PbxSnapshot) -> Check:

@@ -63,12 +63,14 @@ class ReconcileError(Exception):
         problems: Sequence[Problem] = (),
         hint: str = "",
         code: str = "",
+        consequence: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.problems = tuple(problems)
         self.hint = hint
         self.code = code or type(self).code
+        self.consequence = consequence or type(self).consequence
 
 
 class UsageError(ReconcileError):

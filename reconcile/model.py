@@ -225,8 +225,8 @@ class PbxSnapshot:
 
     @property
     def etag_kind(self) -> EtagKind:
-        """What the listing shows of ETags: strong only if every tag is."""
-        if not self.etags or not all(self.etags):
+        """What the listing shows of ETags: strong only if every tag is, none only if none is."""
+        if not any(self.etags):
             return EtagKind.NONE
         weak = any(tag.startswith("W/") for tag in self.etags)
         return EtagKind.WEAK if weak else EtagKind.STRONG
@@ -317,6 +317,7 @@ class Claim:
     origin: ClaimOrigin = ClaimOrigin.MATCH
     claimed_by: str = ""
     first_absent: datetime | None = None
+    """Since when it has not matched; the hours of grace count only while `absent_exports` does."""
     absent_exports: int = 0
 
 
@@ -336,6 +337,8 @@ class AcceptedExport:
     """Fingerprint of what decides a match: configuration, column mapping, matcher version."""
     history: bool = False
     """An older export fed by hand: it made claims and nothing else."""
+    vetoes: int = 0
+    """Contacts that the veto kept; only more of them are news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,7 +422,7 @@ class Proof:
     """One reason to believe that a contact is somebody in the CRM."""
 
     kind: str
-    """`claim`, `crm_id`, `email`, `number` or `name_company`."""
+    """`claim`, `crm_id`, `email`, `number`, `name_company` or `short` (a number only as text)."""
     strength: Strength
     key: str
     crm_id: str
@@ -428,6 +431,8 @@ class Proof:
     crm_name: str
     why: str
     """The rest of the sentence: what makes it strong, or what is wrong with it."""
+    owns: bool = False
+    """Good enough to claim the contact by it: the names agree too, or the same company's do."""
 
     def __str__(self) -> str:
         """In words: `number +49301234567 belongs to CRM record 4711 (Jo Doe); the names agree`."""
@@ -436,6 +441,7 @@ class Proof:
             "crm_id": f"its tag {self.key}",
             "email": f"e-mail {self.key}",
             "number": f"number {self.key}",
+            "short": f"number {self.key}",
             "name_company": "its name with its company",
         }[self.kind]
         if not self.crm_row:
@@ -550,8 +556,11 @@ class Plan:
     rules: str
     state_id: str
     source_sha256: str
+    guard: DeleteGuard
     decisions: tuple[Decision, ...]
     matched: int
+    doubts: tuple[str, ...] = ()
+    """Codes of the findings about the reads that a person approves with this plan, sorted."""
 
     @property
     def deletes(self) -> tuple[Decision, ...]:
@@ -581,6 +590,8 @@ class Plan:
             "rules": self.rules,
             "state": self.state_id,
             "source": self.source_sha256,
+            "guard": self.guard,
+            "doubts": self.doubts,
             "deletes": deletes,
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -15,6 +15,7 @@ from reconcile.core import guards, match, plan
 from reconcile.errors import ExportRejected, PbxError, Problem, ReconcileError
 from reconcile.model import (
     AcceptedExport,
+    Claim,
     CrmSnapshot,
     Decision,
     Exit,
@@ -145,15 +146,6 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
     if history:
         decisions = plan.without_deletes(decisions)
     fingerprint = plan.rules_fingerprint(crm_side.source, rules)
-    made = Plan(
-        pbx_url=pbx_side.url,
-        immediate=request.immediate,
-        rules=fingerprint,
-        state_id=session.ledger.state_id,
-        source_sha256=crm_side.source.sha256,
-        decisions=decisions,
-        matched=len(matching.evidence) - len(decisions),
-    )
     probe = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
     findings = guards.evaluate(
         guards.Facts(
@@ -166,15 +158,25 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
             rules=fingerprint,
             delete_guard=config.pbx.delete_guard,
             probe=probe,
-            digest=made.digest,
             immediate=request.immediate,
             history=history,
         )
     )
+    made = Plan(
+        pbx_url=pbx_side.url,
+        immediate=request.immediate,
+        rules=fingerprint,
+        state_id=session.ledger.state_id,
+        source_sha256=crm_side.source.sha256,
+        guard=config.pbx.delete_guard,
+        decisions=decisions,
+        matched=len(matching.evidence) - len(decisions),
+        doubts=guards.doubts(findings),
+    )
     return Planned(
         result=replace(
             empty,
-            findings=findings,
+            findings=guards.with_digest(findings, made.digest),
             crm=crm_side,
             pbx=pbx_side,
             matching=matching,
@@ -183,9 +185,9 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         ),
         decisions=decisions,
         claims=plan.claim_changes(
-            pbx_side, matching, decisions, claims=view.claims, rules=rules, history=history
+            pbx_side, matching, decisions, claims=view.claims, rules=rules, now=now, history=history
         ),
-        accepted=_accepted(empty, crm_side, matching, fingerprint, history=history),
+        accepted=_accepted(read, matching, made, history=history),
         repeated=repeated
         and view.last_accepted is not None
         and view.last_accepted.rules == fingerprint,
@@ -204,25 +206,19 @@ def _is_repeated(view: LedgerView, crm_side: CrmSnapshot) -> bool:
     return last is not None and last.sha256 == crm_side.source.sha256
 
 
-def _accepted(
-    empty: Result,
-    crm_side: CrmSnapshot,
-    matching: Matching,
-    rules: str,
-    *,
-    history: bool,
-) -> AcceptedExport:
-    source = crm_side.source
+def _accepted(read: _Read, matching: Matching, made: Plan, *, history: bool) -> AcceptedExport:
+    source = read.crm.source
     return AcceptedExport(
-        run_id=empty.run_id or 0,
+        run_id=read.empty.run_id or 0,
         sha256=source.sha256,
         name=source.name,
         generated_at=source.generated_at,
-        accepted_at=empty.started_at,
+        accepted_at=read.empty.started_at,
         records=source.records - source.gone,
         fill=guards.fill_of(matching),
-        rules=rules,
+        rules=made.rules,
         history=history,
+        vetoes=guards.vetoes_of(made.decisions),
     )
 
 
@@ -304,10 +300,17 @@ def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: b
     session.ledger.record(
         result.run_id,
         accepted=planned.accepted if counts and not planned.repeated else None,
-        claims=planned.claims.renewed if counts else (),
+        claims=_remembered(planned.claims, result, counts=counts),
         released=planned.claims.released if counts else (),
         plan=stored if approvable else None,
     )
+
+
+def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> tuple[Claim, ...]:
+    """What of the claims' changes is kept: of an export in doubt, only who was seen in it."""
+    if counts:
+        return changes.renewed
+    return () if result.blocked else changes.returned
 
 
 def close(session: Session, result: Result, request: Request) -> Report:
@@ -320,8 +323,11 @@ def close(session: Session, result: Result, request: Request) -> Report:
         masked=config.report.mask,
         with_matched=request.with_matched,
     )
-    if result.run_id is not None:
+    if result.run_id is None:
+        return report
+    try:
         files.write(report, session.reports)
+    finally:
         session.ledger.finish_run(
             result.run_id,
             status=report.status,
@@ -330,6 +336,6 @@ def close(session: Session, result: Result, request: Request) -> Report:
             headline=report.headline,
             now=finished.finished_at,
         )
-        keep = timedelta(days=config.report.keep_days)
-        files.prune(session.reports, before=finished.finished_at - keep)
+    keep = timedelta(days=config.report.keep_days)
+    files.prune(session.reports, before=finished.finished_at - keep)
     return report

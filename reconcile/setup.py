@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconcile import config as configuration
-from reconcile.errors import StateError, UsageError
+from reconcile.errors import ConfigError, Problem, StateError, UsageError
+from reconcile.pbx.connection import origin
 from reconcile.store import migrate
+from reconcile.store.lock import RunLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from reconcile.config import Config
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +90,8 @@ def init_once(path: Path, answers: Mapping[str, str], *, now: datetime) -> Itera
     Raises UsageError if there is a configuration already, ConfigError if an answer is impossible;
     then nothing is written.
     """
-    if path.exists():
-        raise UsageError(f"There is a configuration at {path} already.", hint="reconcile doctor")
-    text = _TEMPLATE.format(**{name: json.dumps(value) for name, value in answers.items()})
-    config = configuration.validate(tomllib.loads(text), path)
+    refuse_existing(path)
+    text, config = _checked(path, answers)
     try:
         _write_new(path, text)
         reports = config.path(config.report.directory)
@@ -98,8 +103,52 @@ def init_once(path: Path, answers: Mapping[str, str], *, now: datetime) -> Itera
         ) from error
     yield f"Wrote {path}."
     yield f"Reports go to {reports}."
-    yield str(migrate.upgrade(config.state.url, base=config.base, now=now))
+    url, base = config.state.url, config.base
+    with RunLock(url, base=base, command="init", now=now):
+        yield str(migrate.upgrade(url, base=base, now=now))
     yield f"Next: put the client secret into {config.pbx.client_secret_env}, then: reconcile doctor"
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise UsageError if anything of this name is there: it is never overwritten."""
+    if os.path.lexists(path):
+        raise UsageError(
+            f"There is a configuration at {path} already; it is left as it is.",
+            hint="reconcile doctor; or name another file: reconcile --config FILE init",
+        )
+
+
+def _checked(path: Path, answers: Mapping[str, str]) -> tuple[str, Config]:
+    """The configuration's text, and itself; ConfigError lists every impossible answer."""
+    problems = list(_impossible(answers))
+    if not problems:
+        # TOML's strings escape as JSON's do, but know no surrogate pairs.
+        quoted = {name: json.dumps(said, ensure_ascii=False) for name, said in answers.items()}
+        text = _TEMPLATE.format(**quoted)
+        try:
+            return text, configuration.validate(tomllib.loads(text), path)
+        except ConfigError as error:
+            problems = list(error.problems)
+    raise ConfigError(
+        "No configuration can be made of these answers.",
+        problems=problems,
+        hint="the same command with other answers: reconcile init --help",
+    )
+
+
+def _impossible(answers: Mapping[str, str]) -> Iterator[Problem]:
+    """What a file could hold and no run could use; an answer is never repeated, see below."""
+    for name, said in answers.items():
+        if not said.isprintable():
+            yield Problem(code="config", column=name, message="holds what can't be printed")
+    try:
+        origin(answers["pbx_url"])
+    except ConfigError as error:
+        yield Problem(code="config", column="pbx.url", message=f"{error.message} {error.hint}")
+    if not _VARIABLE.fullmatch(answers["secret_env"]):
+        # Somebody may have typed the secret itself.
+        message = "must be the name of an environment variable; the secret itself stays out of here"
+        yield Problem(code="config", column="pbx.client_secret_env", message=message)
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -85,6 +85,7 @@ def what_was_learned() -> None:
         sa.Column("fill", sa.Text, nullable=False),
         sa.Column("rules", sa.Text, nullable=False),
         sa.Column("history", sa.Boolean, nullable=False),
+        sa.Column("vetoes", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_export")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_export_run_id_run")),
     )

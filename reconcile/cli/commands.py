@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconcile import __version__
+from reconcile.cli import unread
 from reconcile.model import Exit
 
 if TYPE_CHECKING:
@@ -52,11 +54,16 @@ def _print(report: Report, *, as_json: bool, full: bool = False) -> int:
     """The report to stdout; gives its exit code."""
     from reconcile.report import text
 
-    if as_json:
-        click.echo(report.to_json(), nl=False)
-    else:
-        text.render(report, click.get_text_stream("stdout"), full=full)
-    return int(report.exit_code)
+    code = int(report.exit_code)
+    try:
+        if as_json:
+            click.echo(report.to_json(), nl=False)
+        else:
+            text.render(report, sys.stdout, full=full)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return unread(code)
+    return code
 
 
 # ---------------------------------------------------------------------------- first contact
@@ -68,7 +75,7 @@ def demo(keep: Path | None) -> int:
     """A sandbox PBX, three nights, an orphan, an edited contact, a restore: in seconds."""
     from reconcile.sandbox.demo import run_demo
 
-    return run_demo(click.get_text_stream("stdout"), keep=keep)
+    return run_demo(sys.stdout, keep=keep)
 
 
 @group.command()
@@ -85,6 +92,7 @@ def init(context: click.Context, /, **answers: str | None) -> int:
     from reconcile import setup
     from reconcile.cli.world import real_world
 
+    setup.refuse_existing(context.obj)
     asked = {
         name: given
         if given is not None
@@ -150,7 +158,7 @@ def plan(
 ) -> int:
     """The dry run: report and digest, exit code 0 or 10. Sends nothing but GETs."""
     from reconcile import run as runs
-    from reconcile.cli.world import real_world
+    from reconcile.cli.world import finishing_world
     from reconcile.planning import Request
 
     request = Request(
@@ -160,7 +168,7 @@ def plan(
         record=not no_record,
         with_matched=with_matched,
     )
-    report = runs.plan_once(_config(context), real_world(), request)
+    report = runs.plan_once(_config(context), finishing_world(), request)
     return _print(report, as_json=as_json, full=full)
 
 
@@ -172,9 +180,9 @@ def plan(
 def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> int:
     """Delete what the plan with this DIGEST approved and what is still due."""
     from reconcile import run as runs
-    from reconcile.cli.world import real_world
+    from reconcile.cli.world import finishing_world
 
-    report = runs.apply_once(_config(context), real_world(), digest)
+    report = runs.apply_once(_config(context), finishing_world(), digest)
     return _print(report, as_json=as_json, full=full)
 
 
@@ -187,11 +195,11 @@ def run(context: click.Context, *, dry_run: bool, full: bool, as_json: bool) -> 
     """What cron calls: does what `mode` says."""
     from reconcile import notify
     from reconcile import run as runs
-    from reconcile.cli.world import real_world
+    from reconcile.cli.world import finishing_world
 
     config = _config(context)
     with notify.watched(config.notify.healthcheck_url) as watch:
-        report = runs.run_once(config, real_world(), dry_run=dry_run)
+        report = runs.run_once(config, finishing_world(), dry_run=dry_run)
         watch.ended(report)
     return _print(report, as_json=as_json, full=full)
 
@@ -200,10 +208,10 @@ def run(context: click.Context, *, dry_run: bool, full: bool, as_json: bool) -> 
 @click.pass_context
 def schedule(context: click.Context) -> int:
     """Stay in the foreground and run on the configured cron expression."""
-    from reconcile.cli.world import real_world
+    from reconcile.cli.world import finishing_world
     from reconcile.schedule import run_forever
 
-    return run_forever(_config(context), real_world())
+    return run_forever(_config(context), finishing_world())
 
 
 # ---------------------------------------------------------------------------- looking back
@@ -238,10 +246,12 @@ def report(context: click.Context, run_id: int | None, shape: str, *, full: bool
 def history(context: click.Context, limit: int, *, as_json: bool) -> int:
     """Past runs, the newest first."""
     from reconcile.cli import show
+    from reconcile.pbx.connection import origin
     from reconcile.store.ledger import Ledger
 
     config = _config(context)
-    with Ledger.open(config.state.url, base=config.base, pbx_url=config.pbx_origin) as ledger:
+    address = origin(config.pbx.url)
+    with Ledger.open(config.state.url, base=config.base, pbx_url=address) as ledger:
         runs = ledger.runs(limit=limit)
     click.echo(show.as_json(runs) if as_json else show.history(runs))
     return 0
@@ -267,15 +277,16 @@ def restore(
     """Put deleted contacts back from their tombstones."""
     from reconcile import byhand
     from reconcile.cli import show
-    from reconcile.cli.world import real_world
+    from reconcile.cli.world import finishing_world
 
     if (run_id is None) == (contact_id is None):
         raise click.UsageError("Name one of --run and --contact.")
+    world = finishing_world()
     done = byhand.restore_once(
-        _config(context), real_world(), run_id=run_id, contact_id=contact_id, dry_run=dry_run
+        _config(context), world, run_id=run_id, contact_id=contact_id, dry_run=dry_run
     )
     click.echo(show.as_json(done) if as_json else show.restored(done))
-    return int(Exit.CONVERGED if all(r.ok for r in done) else Exit.PARTIAL)
+    return int(byhand.restored_code(done, world))
 
 
 @group.command()
@@ -314,7 +325,7 @@ def adopt(
         confirm=confirm,
     )
     click.echo(show.adopted(adoption, done=done))
-    return int(Exit.USAGE if adoption.refused else Exit.CONVERGED)
+    return int(byhand.adopted_code(adoption, done=done))
 
 
 @group.group()
@@ -357,9 +368,11 @@ def contact_delete(context: click.Context, contact_id: int, if_match: str | None
     """Delete the contact with this Id."""
     from reconcile import byhand
     from reconcile.cli import show
-    from reconcile.cli.world import real_world
+    from reconcile.cli.world import finishing_world
 
-    answer = byhand.delete_by_hand(_config(context), real_world(), contact_id, if_match=if_match)
+    answer = byhand.delete_by_hand(
+        _config(context), finishing_world(), contact_id, if_match=if_match
+    )
     click.echo(show.as_json(answer.outcome))
     return int(answer.exit_code)
 
@@ -368,8 +381,10 @@ def contact_delete(context: click.Context, contact_id: int, if_match: str | None
 
 
 @group.command()
-@click.option("--port", type=int, default=5001, show_default=True)
-@click.option("--contacts", type=click.IntRange(min=0), default=200, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=5001, show_default=True, help="0: a free one."
+)
+@click.option("--contacts", type=click.IntRange(0, 1_000_000), default=200, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--client-id", default="reconcile", show_default=True)
 @click.option(
@@ -377,6 +392,7 @@ def contact_delete(context: click.Context, contact_id: int, if_match: str | None
     envvar="RECONCILE_SANDBOX_SECRET",
     default="sandbox-secret",
     show_default=True,
+    show_envvar=True,
     help="It guards nothing but the sandbox.",
 )
 @click.option("--export", type=_FILE, help="Also write the CRM export that the contacts come from.")
@@ -385,7 +401,7 @@ def sandbox(**options: Any) -> int:  # noqa: ANN401 - passed on as they are
     """A 3CX simulator on a port, for trying a configuration."""
     from reconcile.sandbox.foreground import serve_sandbox
 
-    return serve_sandbox(click.get_text_stream("stdout"), **options)
+    return serve_sandbox(sys.stdout, **options)
 
 
 @group.group()

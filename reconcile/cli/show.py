@@ -40,12 +40,14 @@ def _lines(lines: Iterable[str]) -> str:
 
 def checks(results: Sequence[Check]) -> str:
     """A line each, and the mend of what is not right."""
-    lines = []
+    lines: list[str] = []
     for check in results:
         lines.append(f"{check.state.upper():<5} {check.name}: {check.said}")
         if check.mend:
             lines.append(f"      → {check.mend}")
-    return _lines(lines)
+    failed = any(check.state == "fail" for check in results)
+    last = "Next: mend what says FAIL, then: reconcile doctor" if failed else "Next: reconcile plan"
+    return _lines([*lines, last])
 
 
 def history(runs: Sequence[RunRecord]) -> str:
@@ -69,7 +71,9 @@ def state(result: CheckResult) -> str:
         f"{result.unresolved} unresolved intents",
     ]
     lines += [f"  - {problem}" for problem in result.problems]
-    return _lines([*lines, "The state is sound." if result.ok else "The state is not sound."])
+    sound = "The state is sound. Next: reconcile plan"
+    mend = "The state is not sound. Next: put a backup in its place, then: reconcile db check"
+    return _lines([*lines, sound if result.ok else mend])
 
 
 def purged(result: PurgeResult) -> str:
@@ -82,11 +86,13 @@ def purged(result: PurgeResult) -> str:
 
 def restored(done: Sequence[Restored]) -> str:
     """What became of each tombstone."""
-    ids = (f" as contact {r.new_id}" if r.new_id is not None else "" for r in done)
-    return _lines(
-        f"{r.label} (was contact {r.contact_id}): {r.done}{i}"
-        for r, i in zip(done, ids, strict=True)
-    )
+    lines = [
+        f"{r.label} (was contact {r.contact_id}): {r.done}"
+        + ("" if r.new_id is None else f" as contact {r.new_id}")
+        for r in done
+    ]
+    left = "" if all(r.ok for r in done) else " Not everything is back; the same command again."
+    return _lines([*lines, f"Next: reconcile plan.{left}"])
 
 
 def adoption(offered: Adoption) -> str:
@@ -100,19 +106,76 @@ def adopted(offered: Adoption, *, done: bool) -> str:
     """What came of it, and the next command."""
     lines = [f"not adopted: {why}" for why in offered.refused]
     if done:
-        lines.append(
-            f"{len(offered.contacts)} contacts are claimed. Nothing was deleted."
-            " Next: reconcile plan --now, read the report, reconcile apply DIGEST"
-        )
+        lines += [
+            f"Claimed: {len(offered.contacts)}. Nothing was deleted.",
+            "Next: reconcile plan --now, read its report, then reconcile apply DIGEST",
+        ]
     else:
-        lines.append("No contact was claimed.")
+        lines.append("No contact was claimed. Next: reconcile plan")
     return _lines(lines)
 
 
 def reading(read: Reading) -> str:
-    """How an export would be read."""
-    lines = [
-        f"{read.name}: {read.format}, {read.encoding}, header in row {read.header_row}",
-        *(f"  {c.header!r:<32} → {c.reads_as or '(ignored)':<14} {c.why}" for c in read.columns),
+    """How an export would be read, what stands against it, and the next command."""
+    parts = (_form(read), _columns(read), _content(read), _against(read), _next(read))
+    return _lines(line for part in parts for line in part)
+
+
+def _form(read: Reading) -> list[str]:
+    if not read.format:
+        return [f"{read.name}: it could not be read as a table."]
+    lines = [f"{read.name}: {read.format}, {read.encoding}, header in row {read.header_row}"]
+    lines += [
+        f"  {n:,} lines below the header are ignored: {why}" for why, n in read.ignored.items()
     ]
-    return _lines(lines)
+    return lines
+
+
+def _columns(read: Reading) -> list[str]:
+    if not read.columns:
+        return []
+    width = max(len(c.header) for c in read.columns)
+    rows = (
+        f"  {c.header:<{width}}  →  {c.reads_as or '(ignored)':<12}  {c.why}" for c in read.columns
+    )
+    return ["", "columns:", *(row.rstrip() for row in rows)]
+
+
+def _content(read: Reading) -> list[str]:
+    """Only there if the columns could be read."""
+    if not read.samples:
+        return []
+    filled = (f"  {share:>6.1%}  {name}" for name, share in read.fill.items())
+    samples = (
+        "  " + ", ".join(f"{name} {value}" for name, value in sample.items())
+        for sample in read.samples
+    )
+    return [
+        "",
+        f"{read.records:,} records, {read.gone:,} of them flagged deleted, archived or merged away",
+        "",
+        "records with a value:",
+        *filled,
+        "",
+        "the first records, masked:",
+        *samples,
+    ]
+
+
+def _against(read: Reading) -> list[str]:
+    notes = [f"note: {note}" for note in read.notes]
+    problems = [f"  - {problem}" for problem in read.problems]
+    title = ["", "This export can't be used:"] if problems else []
+    return [*notes, *title, *problems]
+
+
+def _next(read: Reading) -> list[str]:
+    if not read.problems:
+        return ["", "Nothing stands against this export. Next: reconcile doctor"]
+    if not read.toml:
+        return [f"Next: {read.hint}"]
+    return [
+        "",
+        "Next: write this under [crm] of the configuration, and look again:",
+        f"  {read.toml}",
+    ]

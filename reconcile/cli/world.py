@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,23 @@ _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 
 def real_world() -> World:
-    """The real clock, this process's signals, and a progress line if somebody is watching."""
+    """The real clock, and a progress line if somebody is watching; a signal ends it at once.
+
+    For commands that look, or ask a person: there is nothing in hand to finish.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    return _world(_Stop())
+
+
+def finishing_world() -> World:
+    """The same for commands that change something: they finish what is in hand, and then end."""
     stop = _Stop()
     for number in _CODES:
         signal.signal(number, stop)
+    return _world(stop)
+
+
+def _world(stop: _Stop) -> World:
     return World(
         environ=os.environ,
         clock=lambda: datetime.now(UTC),
@@ -37,7 +51,7 @@ def real_world() -> World:
 
 
 class _Stop:
-    """Remembers the first signal; a second Ctrl-C ends the process at once."""
+    """Remembers the first signal; a second one ends the process at once."""
 
     def __init__(self) -> None:
         self._code: Exit | None = None
@@ -46,11 +60,18 @@ class _Stop:
         if self._code is not None:
             raise KeyboardInterrupt
         self._code = _CODES[signal.Signals(number)]
-        click.echo("Stopping after the contact in hand …", err=True)
+        # Past Python's buffers: the signal may have come in the middle of writing to them.
+        with suppress(OSError):
+            os.write(2, b"Stopping when what is in hand is finished; once more stops at once.\n")
 
     def code(self) -> Exit | None:
         """The exit code of the signal that came, or None."""
         return self._code
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End by an exception, so that everything that is open is closed."""
+    sys.exit(int(Exit.TERMINATED))
 
 
 def _user() -> str:

@@ -34,9 +34,13 @@ from reconcile.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+DIGEST: Final = "DIGEST"
+"""Stands in hints for the plan's digest, which also covers what is asked for; see `with_digest`."""
 _ETAG_GUARD: Final = 'delete_guard = "etag"'
 _FEW: Final = 2
-"""So many deletes, losses or records are never held against a percentage."""
+"""So many deletes are never held against a percentage."""
+_SMALL: Final = 5
+"""So many records or matches: the ordinary coming and going of a small company."""
 _SHRINK_FLOOR: Final = 10
 _WEEK_FLOOR: Final = 10
 _GROUP_SIZE: Final = 5
@@ -69,7 +73,6 @@ class Facts:
     rules: str
     delete_guard: DeleteGuard
     probe: Probe | None
-    digest: str
     immediate: bool = False
     history: bool = False
 
@@ -115,16 +118,35 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
 
 
+def doubts(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """The codes of what a person is asked to approve about the reads, sorted."""
+    return tuple(
+        sorted(
+            f.code
+            for f in findings
+            if f.level is Level.APPROVE and f.subject is not Subject.DELETES
+        )
+    )
+
+
+def with_digest(findings: tuple[Finding, ...], digest: str) -> tuple[Finding, ...]:
+    """The findings with the plan's own digest in their hints."""
+    return tuple(replace(f, hint=f.hint.replace(DIGEST, digest[:12])) for f in findings)
+
+
+def vetoes_of(decisions: tuple[Decision, ...]) -> int:
+    """How many contacts the veto keeps."""
+    return sum(1 for d in decisions if d.vetoed)
+
+
 def accepts(findings: tuple[Finding, ...], *, approved: bool) -> bool:
     """Whether the export counts as evidence: makes claims and absences, and is compared with.
 
     A block never lets it; a doubt about the export itself only with a person's approval. Deletes
     that are too many are no doubt about the export.
     """
-    doubts = [f for f in findings if f.subject is not Subject.DELETES]
-    blocked = any(f.level is Level.BLOCK for f in doubts)
-    asks = any(f.level is Level.APPROVE for f in doubts)
-    return not blocked and (approved or not asks)
+    blocked = any(f.level is Level.BLOCK and f.subject is not Subject.DELETES for f in findings)
+    return not blocked and (approved or not doubts(findings))
 
 
 # ---------------------------------------------------------------------------- the reads
@@ -194,7 +216,7 @@ def _repeated_export(facts: Facts) -> Iterator[Finding]:
 
 
 def _history_export(facts: Facts) -> Iterator[Finding]:
-    if facts.history:
+    if facts.history and not any(_older_export(facts)):
         yield Finding(
             code="export_history",
             level=Level.INFO,
@@ -215,7 +237,6 @@ def _shrunk_export(facts: Facts) -> Iterator[Finding]:
     percent = _percent(lost, last.records)
     if lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent:
         yield _approve(
-            facts,
             code="export_shrank",
             subject=Subject.EXPORT,
             observed=f"{lost} fewer records ({percent:.1f} %): {facts.living}, were {last.records}",
@@ -233,12 +254,11 @@ def _moved_fill(facts: Facts) -> Iterator[Finding]:
     moved = []
     for column in _KEY_COLUMNS:
         points = round((now.get(column, 0.0) - last.fill.get(column, 0.0)) * 100, 2)
-        if abs(points) > _FILL_POINTS and abs(points) / 100 * facts.living > _FEW:
+        if abs(points) > _FILL_POINTS and abs(points) / 100 * facts.living > _SMALL:
             was, became = last.fill.get(column, 0.0), now.get(column, 0.0)
             moved.append(f"{column} {was:.0%} → {became:.0%}")
     if moved:
         yield _approve(
-            facts,
             code="fill_moved",
             subject=Subject.EXPORT,
             observed=", ".join(moved),
@@ -252,7 +272,6 @@ def _changed_rules(facts: Facts) -> Iterator[Finding]:
     last = _baseline(facts)
     if last is not None and last.rules != facts.rules:
         yield _approve(
-            facts,
             code="rules_changed",
             subject=Subject.EXPORT,
             observed=facts.rules[:12],
@@ -264,19 +283,19 @@ def _changed_rules(facts: Facts) -> Iterator[Finding]:
 
 def _matched_share(facts: Facts) -> Iterator[Finding]:
     """Of the contacts that matched when last accepted, how many still do."""
+    protected = {d.contact.id for d in facts.decisions if d.verdict is Verdict.PROTECTED}
     ours = {
         i
         for i, claim in facts.ledger.claims.items()
-        if claim.origin is ClaimOrigin.MATCH and claim.first_absent is None
+        if claim.origin is ClaimOrigin.MATCH and claim.first_absent is None and i not in protected
     }
     evidence = [e for e in facts.matching.evidence if e.contact_id in ours]
     lost = sum(1 for e in evidence if e.strength is not Strength.STRONG)
     if facts.history or not evidence:
         return
     share = 100 - _percent(lost, len(evidence))
-    if lost > _FEW and share < facts.limits.min_matched_percent:
+    if lost > _SMALL and share < facts.limits.min_matched_percent:
         yield _approve(
-            facts,
             code="matched_share",
             subject=Subject.EXPORT,
             observed=f"{share:.1f} % ({len(evidence) - lost} of {len(evidence)})",
@@ -293,7 +312,6 @@ def _too_many_deletes(facts: Facts) -> Iterator[Finding]:
     count = len(facts.deletes)
     if count > facts.limits.max_deletes:
         yield _approve(
-            facts,
             code="too_many_deletes",
             observed=f"{count} deletes",
             limit=str(facts.limits.max_deletes),
@@ -306,7 +324,6 @@ def _too_large_share(facts: Facts) -> Iterator[Finding]:
     percent = _percent(count, facts.claimed)
     if count > _FEW and percent > facts.limits.max_delete_percent:
         yield _approve(
-            facts,
             code="too_large_share",
             observed=f"{count} of {facts.claimed} claimed contacts ({percent:.1f} %)",
             limit=f"{facts.limits.max_delete_percent:g} % and {_FEW}",
@@ -322,7 +339,6 @@ def _too_many_in_a_week(facts: Facts) -> Iterator[Finding]:
     percent = _percent(count, base)
     if facts.deletes and count > _WEEK_FLOOR and percent > facts.limits.max_weekly_percent:
         yield _approve(
-            facts,
             code="too_many_in_a_week",
             observed=f"{count} of {base} in seven days ({percent:.1f} %), {before} of them done",
             limit=f"{facts.limits.max_weekly_percent:g} % and {_WEEK_FLOOR}",
@@ -340,7 +356,6 @@ def _lost_groups(facts: Facts) -> Iterator[Finding]:
             percent = _percent(lost, sizes[group])
             if group and sizes[group] >= _GROUP_SIZE and percent > _GROUP_PERCENT:
                 yield _approve(
-                    facts,
                     code="group_lost",
                     observed=f"{name} {group}: {lost} of {sizes[group]} ({percent:.0f} %)",
                     limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}",
@@ -349,25 +364,24 @@ def _lost_groups(facts: Facts) -> Iterator[Finding]:
 
 
 def _vetoes(facts: Facts) -> Iterator[Finding]:
-    vetoed = [d for d in facts.decisions if d.vetoed]
-    if len(vetoed) > 1:
-        asks = bool(facts.deletes)
-        yield Finding(
+    """More than one that is new: what a person has approved once is not asked again."""
+    last = _baseline(facts)
+    vetoed = vetoes_of(facts.decisions)
+    known = last.vetoes if last else 0
+    if vetoed - known > 1:
+        yield _approve(
             code="vetoes",
-            level=Level.APPROVE if asks else Level.INFO,
-            subject=Subject.DELETES,
-            observed=str(len(vetoed)),
-            limit="1",
+            subject=Subject.EXPORT,
+            observed=f"{vetoed}, {known} of them known",
+            limit="1 that is new",
             message="Contacts that look absent have numbers or addresses that the export still"
-            " holds somewhere: a column may not be read.",
-            hint=f"reconcile columns {facts.source.name}",
+            " holds somewhere: a column may not be read (reconcile columns shows it).",
         )
 
 
 def _without_grace(facts: Facts) -> Iterator[Finding]:
     if facts.immediate and facts.deletes:
         yield _approve(
-            facts,
             code="without_grace",
             observed="--now",
             limit="",
@@ -437,7 +451,6 @@ def _unavailable(observed: str) -> Finding:
 
 
 def _approve(
-    facts: Facts,
     *,
     code: str,
     observed: str,
@@ -452,7 +465,7 @@ def _approve(
         observed=observed,
         limit=limit,
         message=message,
-        hint=f"read the report; if it is right: reconcile apply {facts.digest[:12]}",
+        hint=f"read the report; if it is right: reconcile apply {DIGEST}",
     )
 
 

@@ -24,6 +24,7 @@ from reconcile.core.text import (
     agreement,
     company_key,
     is_role,
+    is_word,
     name_key,
 )
 from reconcile.model import (
@@ -46,10 +47,14 @@ if TYPE_CHECKING:
 VERSION: Final = "1"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
 
-_KINDS: Final = ("claim", "crm_id", "email", "number", "name_company")
+_KINDS: Final = ("claim", "crm_id", "email", "number", "name_company", "short")
 """From the best proof to the least."""
 _OWN: Final = ("email", "number")
 """The kinds that a person carries, and may share."""
+_COMMON: Final = 50
+"""So many carriers of one key with the same word in their names: the word tells nobody apart."""
+_SHOWN: Final = 5
+"""Proofs kept for one contact."""
 
 _SENTENCES: Final = {
     Agreement.SAME: "the names are the same",
@@ -72,21 +77,11 @@ def match(
     contacts = _contacts(pbx)
     crm_keys = _crm_keys(crm.records, people, region)
     pbx_keys = _pbx_keys(pbx, contacts, region)
-    reused = _reused_ids(contacts, claims)
-    pairs = _judged(
-        pd.concat(
-            [
-                _claim_pairs(people, contacts, claims, reused),
-                _tag_pairs(people, pbx),
-                _key_pairs(crm_keys, pbx_keys, people, contacts),
-            ],
-            ignore_index=True,
-        ),
-        people,
-        contacts,
-    )
-    chosen = _chosen(pairs)
-    found = _Found(people, contacts, crm_keys, pbx_keys, pairs, chosen)
+    reused = _reused_ids(pbx, contacts, claims)
+    by_key, mute = _key_pairs(crm_keys, pbx_keys, people, contacts)
+    by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
+    pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
+    found = _Found(people, contacts, crm_keys, pbx_keys, pairs, _chosen(pairs), mute)
     state = _record_states(found)
     return Matching(
         evidence=_evidence(found, reused),
@@ -111,6 +106,8 @@ class _Found:
     pbx_keys: pd.DataFrame
     pairs: pd.DataFrame
     chosen: pd.DataFrame
+    mute: frozenset[int]
+    """Contacts with a shared key whose names can't tell its carriers apart."""
 
 
 # ---------------------------------------------------------------------------- the two sides
@@ -125,7 +122,8 @@ def _once(values: pd.Series[str], parse: Callable[[str], str]) -> pd.Series[str]
 def _people(records: pd.DataFrame) -> pd.DataFrame:
     """One row per record: id, line, name as shown, comparable name and company, gone, country."""
     joined = records["first_name"].str.cat(records["last_name"], sep=" ").str.strip()
-    shown = joined.where(joined != "", records["full_name"])
+    full = records["full_name"]
+    shown = joined.where(joined.str.len() >= full.str.len(), full)
     return pd.DataFrame(
         {
             "crm_id": records["id"],
@@ -171,7 +169,8 @@ def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[..., Iterable[str]])
     keyed = [(*row, key) for row in distinct.itertuples(index=False) for key in parse(*row)]
     table = pd.DataFrame(keyed, columns=[*by, "key"]).astype("str")
     keys = cells.astype({"value": "str"}).merge(table, on=by)
-    return keys.assign(kind=kind)[["at", "kind", "value", "key"]].drop_duplicates()
+    keys["kind"] = keys["key"].str.startswith(phones.SHORT).map({True: "short", False: kind})
+    return keys[["at", "kind", "value", "key"]].drop_duplicates()
 
 
 def _with_regions(cells: pd.DataFrame, countries: pd.Series[str], region: str) -> pd.DataFrame:
@@ -204,7 +203,7 @@ def _crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> pd.Da
     common = _with_regions(_cells(columns["shared_phone"]), records["country"], region)
     keys = pd.concat(
         [
-            _parsed(numbers, "number", phones.keys),
+            _parsed(numbers, "number", phones.keys_or_text),
             _parsed(_cells(columns["email"]), "email", addresses),
             _name_company(people),
         ],
@@ -235,6 +234,7 @@ def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str
         (keys["carriers"] > 1)
         | ((keys["kind"] == "number") & keys["key"].isin(main_numbers))
         | ((keys["kind"] == "email") & keys["key"].isin(roles))
+        | (keys["kind"] == "short")
     )
     return keys
 
@@ -245,7 +245,7 @@ def _pbx_keys(pbx: PbxSnapshot, contacts: pd.DataFrame, region: str) -> pd.DataF
     email = {"Email": pd.Series(pbx.column("Email")).astype("str")}
     return pd.concat(
         [
-            _parsed(_cells(numbers).assign(region=region), "number", phones.keys),
+            _parsed(_cells(numbers).assign(region=region), "number", phones.keys_or_text),
             _parsed(_cells(email), "email", addresses),
             _name_company(contacts),
         ],
@@ -258,18 +258,19 @@ def _pbx_keys(pbx: PbxSnapshot, contacts: pd.DataFrame, region: str) -> pd.DataF
 _PAIR: Final = ("at", "row", "kind", "key", "shared")
 
 
-def _reused_ids(contacts: pd.DataFrame, claims: Mapping[int, Claim]) -> set[int]:
-    """Positions whose claim was made for another person: the Id was given to somebody else."""
+def _reused_ids(pbx: PbxSnapshot, contacts: pd.DataFrame, claims: Mapping[int, Claim]) -> set[int]:
+    """Positions whose claim was made for another person: the Id was given to somebody else.
+
+    Unchanged content is the same person. Once it has changed, the names must still agree: a new
+    surname looks like a new person, and is kept as one.
+    """
     claimed = contacts[contacts["id"].isin(list(claims))]
+    shown = claimed["shown"].where(claimed["shown"] != "", claimed["company_shown"])
     return {
         int(at)
-        for at, contact_id, shown in zip(
-            claimed.index,
-            claimed["id"],
-            claimed["shown"].where(claimed["shown"] != "", claimed["company_shown"]),
-            strict=True,
-        )
-        if agreement(name_key(shown), name_key(claims[contact_id].name)) is Agreement.CONFLICT
+        for at, contact_id, name in zip(claimed.index, claimed["id"], shown, strict=True)
+        if agreement(name_key(name), name_key(claims[contact_id].name)) < Agreement.INITIALS
+        and pbx.contact(int(at)).fingerprint != claims[contact_id].fingerprint
     }
 
 
@@ -315,25 +316,55 @@ def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
 
 def _key_pairs(
     crm_keys: pd.DataFrame, pbx_keys: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame
-) -> pd.DataFrame:
-    """Contacts and living records that have a key in common."""
+) -> tuple[pd.DataFrame, frozenset[int]]:
+    """Contacts and living records with a key in common; and the mute contacts (see `_Found`).
+
+    A shared key pairs those of the same name, and those with a word in common that is not common
+    to many of its carriers.
+    """
     alive = crm_keys.loc[~crm_keys["gone"], ["at", "kind", "key", "shared"]]
     alive = alive.rename(columns={"at": "row"})
     keys = pbx_keys[["at", "kind", "key"]]
     own = keys.merge(alive[~alive["shared"]], on=["kind", "key"])
     shared = alive[alive["shared"]]
     few = keys.merge(shared[["kind", "key"]].drop_duplicates(), on=["kind", "key"])
-    common = _by_word(few, "at", contacts).merge(
-        _by_word(shared, "row", people), on=["kind", "key", "word"]
+    names = ["kind", "key", "name"]
+    same = _named(few, "at", contacts).merge(_named(shared, "row", people), on=names)
+    ours, theirs = _by_word(few, "at", contacts), _by_word(shared, "row", people)
+    sizes = theirs.groupby(["kind", "key", "word"]).size().rename("size").reset_index()
+    common = sizes[sizes["size"] > _COMMON].drop(columns="size").assign(common=True)
+    ours = ours.merge(common, on=["kind", "key", "word"], how="left")
+    telling = ours[ours["common"].isna()].drop(columns="common")
+    by_word = telling.merge(theirs, on=["kind", "key", "word"])
+    return (
+        pd.concat([own, same, by_word])[list(_PAIR)].drop_duplicates(),
+        _mute(few[few["kind"].isin(_OWN)], telling),
     )
-    return pd.concat([own, common])[list(_PAIR)].drop_duplicates()
+
+
+def _mute(few: pd.DataFrame, telling: pd.DataFrame) -> frozenset[int]:
+    """The contacts that carry one of the shared keys and have no word that tells."""
+    marked = few.merge(
+        telling[["at", "kind", "key"]].drop_duplicates(),
+        on=["at", "kind", "key"],
+        how="left",
+        indicator="in",
+    )
+    return frozenset(marked.loc[marked["in"] == "left_only", "at"].tolist())
+
+
+def _named(keys: pd.DataFrame, position: str, side: pd.DataFrame) -> pd.DataFrame:
+    """Each key with its carrier's name, where there is one."""
+    named = keys.assign(name=keys[position].map(side["name"]).astype("str"))
+    return named[named["name"] != ""]
 
 
 def _by_word(keys: pd.DataFrame, position: str, side: pd.DataFrame) -> pd.DataFrame:
     """Each key once per word of its carrier's name; initials are no words."""
     names = keys[position].map(side["name"]).astype("str")
     worded = keys.assign(word=names.str.split()).explode("word")
-    return worded[worded["word"].str.len().fillna(0) > 1].astype({"word": "str"})
+    whole = {word for word in worded["word"].dropna().unique() if is_word(word)}
+    return worded[worded["word"].isin(whole)].astype({"word": "str"})
 
 
 def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
@@ -350,7 +381,12 @@ def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -
         int(agreement(a, b)) for a, b in zip(names["ours"], names["theirs"], strict=True)
     ]
     pairs = pairs.merge(names, on=["ours", "theirs"], how="left")
-    return pairs.assign(strength=_strengths(pairs, _persons_per_key(pairs)))
+    return pairs.assign(
+        strength=_strengths(pairs, _persons_per_key(pairs)),
+        owns=(pairs["kind"] == "claim")
+        | (pairs["agreement"] >= Agreement.INITIALS)
+        | ((pairs["agreement"] == Agreement.UNKNOWN) & pairs["same_company"]),
+    )
 
 
 def _persons_per_key(pairs: pd.DataFrame) -> pd.Series[int]:
@@ -380,7 +416,8 @@ def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
     """Of each contact's strong pairs the best, the one that its claim is renewed with."""
     strong = pairs[pairs["strength"] == Strength.STRONG]
     best = strong.sort_values(
-        ["at", "rank", "agreement", "row", "key"], ascending=[True, True, False, True, True]
+        ["at", "owns", "rank", "agreement", "row", "key"],
+        ascending=[True, False, True, False, True, True],
     )
     return best.drop_duplicates("at").set_index("at")
 
@@ -393,9 +430,10 @@ def _evidence(found: _Found, reused: set[int]) -> tuple[Evidence, ...]:
     ids = found.contacts["id"].tolist()
     strong = _proofs(found, found.chosen.reset_index())
     weak_pairs = found.pairs[~found.pairs["at"].isin(found.chosen.index)]
-    weak = _proofs(found, weak_pairs.sort_values(["at", "rank", "row", "key"]))
+    weak_pairs = weak_pairs.sort_values(["at", "rank", "row", "key"]).groupby("at").head(_SHOWN)
+    weak = _proofs(found, weak_pairs)
     common = _shared_only(found)
-    keyed = set(found.pbx_keys["at"])
+    keyed = set(found.pbx_keys.loc[found.pbx_keys["kind"] != "short", "at"])
     unseen = _unseen(found)
     return tuple(
         Evidence(
@@ -419,21 +457,23 @@ def _proofs(found: _Found, pairs: pd.DataFrame) -> dict[int, tuple[Proof, ...]]:
         pairs["key"],
         pairs["shared"],
         pairs["agreement"],
+        pairs["owns"],
         people["crm_id"],
         people["line"],
         people["shown"],
         strict=True,
     )
     proofs: dict[int, tuple[Proof, ...]] = {}
-    for at, kind, strength, key, shared, agreed, crm_id, line, shown in rows:
+    for at, kind, strength, key, shared, agreed, owns, crm_id, line, shown in rows:
         proof = Proof(
             kind=kind,
             strength=Strength(strength),
-            key=key,
+            key=key.removeprefix(phones.SHORT),
             crm_id=crm_id,
             crm_row=int(line),
             crm_name=shown,
             why=_why(Agreement(agreed), shared=shared),
+            owns=bool(owns),
         )
         proofs[at] = (*proofs.get(at, ()), proof)
     return proofs
@@ -447,7 +487,8 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
     """A weak proof for each contact that has nothing but keys that several people share.
 
     A contact that also has a number or an address of its own is judged by that one: otherwise
-    nobody who ever had a switchboard number could be seen to leave.
+    nobody who ever had a switchboard number could be seen to leave. But only if its name tells it
+    from the key's carriers: a contact without a name may be any of them.
     """
     own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
     alive = found.crm_keys[~found.crm_keys["gone"] & found.crm_keys["shared"]]
@@ -455,17 +496,20 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
     marked = own.merge(carriers, on=["kind", "key"], how="left")
     by_value = marked.groupby(["at", "value"])["carriers"].max()
     only = by_value.isna().groupby("at").any()
-    candidates = marked[marked["at"].isin(only[~only].index)].dropna(subset="carriers")
+    unsure = set(only[~only].index) | found.mute
+    candidates = marked[marked["at"].isin(unsure)].dropna(subset="carriers")
     first = candidates.drop_duplicates("at")
     return {
-        int(at): (_shared_proof(kind, key, int(count)),)
+        int(at): (_shared_proof(kind, key, int(count), mute=at in found.mute),)
         for at, kind, key, count in zip(
             first["at"], first["kind"], first["key"], first["carriers"], strict=True
         )
     }
 
 
-def _shared_proof(kind: str, key: str, count: int) -> Proof:
+def _shared_proof(kind: str, key: str, count: int, *, mute: bool) -> Proof:
+    telling = "and its name tells it from none of them"
+    alone = "none with this name, and it has no number or address of its own"
     return Proof(
         kind=kind,
         strength=Strength.WEAK,
@@ -473,7 +517,7 @@ def _shared_proof(kind: str, key: str, count: int) -> Proof:
         crm_id="",
         crm_row=0,
         crm_name="",
-        why=f"{max(count, 1)} in the CRM share it, none with this name, and it has no other key",
+        why=f"{max(count, 1)} in the CRM share it, {telling if mute else alone}",
     )
 
 

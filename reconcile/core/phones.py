@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 re_util.enable_pattern_cache()  # ten to twenty times faster over many regions; off by default
 
+SHORT: Final = "~"
+"""Begins the key of a cell that is compared as text."""
 _MIN_DIGITS: Final = 6
 """Shorter ones are extensions, short codes or fragments, and prove nothing."""
 _SEPARATORS: Final = re.compile(
@@ -46,6 +48,20 @@ def keys(cell: str, region: str) -> tuple[str, ...]:
         for number in _readings(part):
             found.update(dict.fromkeys(_parse(number, region)))
     return tuple(found)
+
+
+def keys_or_text(cell: str, region: str) -> tuple[str, ...]:
+    """`keys`; or, for a cell that holds digits and no number, its bare text behind `SHORT`.
+
+    Short codes, vanity numbers and fax lines identify nobody, but a contact that has the very same
+    text as a record, and the name too, is that record's.
+    """
+    found = keys(cell, region)
+    if found:
+        return found
+    bare = "".join(c for c in _visible(cell).casefold() if c.isalnum())
+    digits = {c for c in bare if c.isdecimal()}
+    return (SHORT + bare,) if len(digits) > 1 else ()
 
 
 def _visible(cell: str) -> str:

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 
 _LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
-_ABSENT: Final = (*_LEAVING, Verdict.PROTECTED)
-"""The verdicts under which absence goes on counting; any other doubt starts it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ class Protection:
     ids: frozenset[int] = frozenset()
     tags: frozenset[str] = frozenset()
     number_keys: frozenset[str] = frozenset()
-    """E.164 candidates, as `phones.keys` makes them."""
+    """As `phones.keys_or_text` makes them."""
     name_keys: frozenset[str] = frozenset()
     """As `text.name_key` makes them; a contact with more words in its name is protected too."""
 
@@ -72,8 +70,8 @@ class Protection:
         """From what a person typed."""
         return cls(
             ids=frozenset(ids),
-            tags=frozenset(t.casefold() for t in tags),
-            number_keys=frozenset(k for n in numbers for k in phones.keys(n, region)),
+            tags=frozenset(filter(None, (t.strip().casefold() for t in tags))),
+            number_keys=frozenset(k for n in numbers for k in phones.keys_or_text(n, region)),
             name_keys=frozenset(filter(None, map(name_key, names))),
         )
 
@@ -81,10 +79,10 @@ class Protection:
         """Which entry protects the contact, in words; "" if none does."""
         if contact.id in self.ids:
             return f"its Id {contact.id} is on the protect list"
-        if (tag := contact.field("Tag")).casefold() in self.tags and tag:
+        if (tag := contact.field("Tag").strip()).casefold() in self.tags:
             return f"its tag {tag} is on the protect list"
         for number in contact.numbers:
-            if self.number_keys.intersection(phones.keys(number, region)):
+            if self.number_keys.intersection(phones.keys_or_text(number, region)):
                 return f"its number {number} is on the protect list"
         for shown in (contact.name, contact.field("CompanyName")):
             key = name_key(shown)
@@ -161,10 +159,7 @@ def _case(
     counts: bool,
     now: datetime,
 ) -> _Case:
-    claim = claims.get(contact.id) if evidence.same_person else None
-    tagged = bool(rules.owner_tag) and contact.field("Tag") == rules.owner_tag
-    if claim is None and tagged:
-        claim = claim_for(contact, crm_id="", origin=ClaimOrigin.TAG)
+    claim = _standing(contact, evidence, claims, rules)
     before = claim.absent_exports if claim else 0
     return _Case(
         contact=contact,
@@ -172,8 +167,25 @@ def _case(
         claim=claim,
         vetoed="",
         absent_exports=before + 1 if counts else before,
-        first_absent=(claim.first_absent if claim else None) or now,
+        first_absent=(claim.first_absent if claim and before else None) or now,
     )
+
+
+def _standing(
+    contact: Contact, evidence: Evidence, claims: Mapping[int, Claim], rules: Rules
+) -> Claim | None:
+    """The claim that stands: ours, or the owner tag's for as long as the contact carries it.
+
+    A tagged contact that looks like another person keeps its old claim for tonight, so that it is
+    found edited and a person looks at it.
+    """
+    claim = claims.get(contact.id)
+    tagged = bool(rules.owner_tag) and contact.field("Tag") == rules.owner_tag
+    if claim is None:
+        return claim_for(contact, crm_id="", origin=ClaimOrigin.TAG) if tagged else None
+    if tagged:
+        return claim
+    return claim if evidence.same_person and claim.origin is not ClaimOrigin.TAG else None
 
 
 def claim_for(contact: Contact, *, crm_id: str, origin: ClaimOrigin, claimed_by: str = "") -> Claim:
@@ -217,7 +229,7 @@ def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR09
 def _verdict(
     case: _Case, verdict: Verdict, reason: str, *, due: datetime | None = None
 ) -> Decision:
-    absent = verdict in _ABSENT
+    absent = verdict in _LEAVING
     return Decision(
         contact=case.contact,
         verdict=verdict,
@@ -233,7 +245,7 @@ def _verdict(
 
 def _unclaimed(evidence: Evidence) -> str:
     if evidence.same_person:
-        return "it never matched a CRM record, so it is not ours to delete"
+        return "nothing proves that it came from the CRM, so it is not ours to delete"
     return "its Id now belongs to somebody else than the one we knew, so it is not ours to delete"
 
 
@@ -248,11 +260,11 @@ def _grace_is_over(case: _Case, rules: Rules, now: datetime) -> bool:
 def _absent(case: _Case, rules: Rules) -> str:
     """In words since when and in how many exports the contact's person is absent."""
     crm_id = case.claim.crm_id if case.claim else ""
-    who = f"CRM record {crm_id}" if crm_id else "its person"
+    who = f"CRM record {crm_id} is absent" if crm_id else "nothing in the CRM speaks for it"
     since = case.first_absent.strftime("%Y-%m-%d %H:%M UTC")
-    return (
-        f"{who} is absent since {since}, in {case.absent_exports} of {rules.grace_exports} exports"
-    )
+    count = case.absent_exports
+    exports = f"{count} export{'' if count == 1 else 's'}"
+    return f"{who} since {since}, in {exports} (needed: {rules.grace_exports})"
 
 
 def without_deletes(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
@@ -286,7 +298,9 @@ class ClaimChanges:
     renewed: tuple[Claim, ...]
     """New, or different from what the ledger holds."""
     released: tuple[int, ...]
-    """Contacts that are no longer listed, or whose Id belongs to somebody else now."""
+    """Contacts that are no longer listed or no longer ours: an Id reused, a tag taken off."""
+    returned: tuple[Claim, ...] = ()
+    """Claims whose absence ends even if the export is in doubt: somebody was seen in it."""
 
 
 def claim_changes(
@@ -296,6 +310,7 @@ def claim_changes(
     *,
     claims: Mapping[int, Claim],
     rules: Rules,
+    now: datetime,
     history: bool = False,
 ) -> ClaimChanges:
     """What to remember of an export that is accepted.
@@ -303,44 +318,67 @@ def claim_changes(
     A `history` export, an older one fed by hand, makes claims where there are none and touches
     nothing else: what it lacks is no absence.
     """
-    matched = _matched_claims(pbx, matching, rules)
+    matched = _matched_claims(pbx, matching, claims, rules)
     if history:
         new = tuple(claim for claim in matched if claim.contact_id not in claims)
         return ClaimChanges(renewed=new, released=())
-    after = [*matched, *(c for d in decisions if (c := _claim_after(d, claims, rules)))]
-    listed = set(pbx.ids)
-    strangers = {e.contact_id for e in matching.evidence if not e.same_person}
+    after = [*matched, *(c for d in decisions if (c := _claim_after(d, claims, rules, now)))]
     kept = {claim.contact_id for claim in after}
+    absent = {d.contact.id for d in decisions if d.verdict in _LEAVING}
     return ClaimChanges(
         renewed=tuple(c for c in after if claims.get(c.contact_id) != c),
-        released=tuple(sorted(i for i in claims if i not in listed or i in strangers - kept)),
+        released=tuple(sorted(claims.keys() - kept)),
+        returned=tuple(
+            replace(claims[i], first_absent=None, absent_exports=0)
+            for i in sorted(claims.keys() & set(pbx.ids) - absent)
+            if claims[i].absent_exports
+        ),
     )
 
 
-def _matched_claims(pbx: PbxSnapshot, matching: Matching, rules: Rules) -> list[Claim]:
-    """A fresh claim for each matched contact that we manage."""
+def _matched_claims(
+    pbx: PbxSnapshot, matching: Matching, claims: Mapping[int, Claim], rules: Rules
+) -> list[Claim]:
+    """The claim of each matched contact that we manage.
+
+    What keeps a contact does not always own it: an address that both have makes no claim while the
+    names differ. A claim that is there already stays, on the record that it was made for.
+    """
     types = pbx.column("ContactType")
-    return [
-        claim_for(pbx.contact(at), crm_id=evidence.proofs[0].crm_id, origin=ClaimOrigin.MATCH)
-        for at, evidence in enumerate(matching.evidence)
-        if evidence.strength is Strength.STRONG and types[at] in rules.contact_types
-    ]
+    made = []
+    for at, evidence in enumerate(matching.evidence):
+        if evidence.strength is not Strength.STRONG or types[at] not in rules.contact_types:
+            continue
+        contact, proof = pbx.contact(at), evidence.proofs[0]
+        before = claims.get(contact.id) if evidence.same_person else None
+        if proof.owns:
+            made.append(claim_for(contact, crm_id=proof.crm_id, origin=ClaimOrigin.MATCH))
+        elif before is not None:
+            fresh = claim_for(contact, crm_id=before.crm_id, origin=before.origin)
+            made.append(replace(fresh, claimed_by=before.claimed_by))
+    return made
 
 
-def _claim_after(decision: Decision, claims: Mapping[int, Claim], rules: Rules) -> Claim | None:
+def _claim_after(
+    decision: Decision, claims: Mapping[int, Claim], rules: Rules, now: datetime
+) -> Claim | None:
     """The claim of a contact that is not matched, after this export; None if it has none."""
-    contact = decision.contact
-    claim = claims.get(contact.id) if decision.evidence.same_person else None
-    if claim is None:
-        owned = rules.owner_tag and contact.field("Tag") == rules.owner_tag
-        if not owned or decision.verdict is Verdict.OUT_OF_SCOPE:
-            return None
+    contact, evidence = decision.contact, decision.evidence
+    claim = _standing(contact, evidence, claims, rules)
+    if claim is None or (contact.id not in claims and decision.verdict is Verdict.OUT_OF_SCOPE):
+        return None
+    if not evidence.same_person:
         claim = claim_for(contact, crm_id="", origin=ClaimOrigin.TAG)
-    if decision.verdict in _ABSENT:
+    if decision.verdict in _LEAVING:
         return replace(
             claim,
             first_absent=decision.first_absent if decision.absent_exports else None,
             absent_exports=decision.absent_exports,
         )
     # Any doubt starts the grace again, and an edit is what later ones are compared with.
-    return replace(claim, fingerprint=contact.fingerprint, first_absent=None, absent_exports=0)
+    return replace(
+        claim,
+        fingerprint=contact.fingerprint,
+        first_absent=claim.first_absent or now,
+        absent_exports=0,
+    )

@@ -93,12 +93,19 @@ def agreement(one: str, other: str) -> Agreement:
     if one == other:
         return Agreement.SAME
     short, long = sorted((set(one.split()), set(other.split())), key=len)
-    common = {word for word in short & long if len(word) > 1}
+    common = {word for word in short & long if is_word(word)}
+    fits = _initials_fit(short - long, long - short)
     if not common:
-        return Agreement.CONFLICT
+        only_initials = not any(map(is_word, short)) or not any(map(is_word, long))
+        return Agreement.INITIALS if only_initials and fits else Agreement.CONFLICT
     if short <= long:
         return Agreement.COMPATIBLE
-    return Agreement.INITIALS if _initials_fit(short - long, long - short) else Agreement.PARTIAL
+    return Agreement.INITIALS if fits else Agreement.PARTIAL
+
+
+def is_word(word: str) -> bool:
+    """Whether it can be a whole name: an initial can't, one Chinese character can."""
+    return len(word) > 1 or unicodedata.category(word) == "Lo"
 
 
 def _initials_fit(short: set[str], long: set[str]) -> bool:

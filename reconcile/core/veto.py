@@ -7,15 +7,22 @@ addresses only, and can do one thing: keep a contact.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_DIGITS = "0123456789"
+_SHORTEST = 6
+"""Shorter numbers are extensions and would be found everywhere."""
 _SUFFIX = 8
 """Digits compared, from the end: what country and trunk prefixes leave alone in most plans."""
 _GLUE = dict.fromkeys(map(ord, " \t.-/()+'\u00a0\u202f\u2007\u2010\u2011\u2012\u2013\u200e\u200f"))
 """What people and programs put between the digits of one number."""
+_CUTS = re.compile(r"[^0-9+().\- \u00a0]+")
+"""What may stand between two numbers, or between a number and its extension."""
+_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def find(text: str, wanted: Mapping[int, tuple[str, ...]]) -> dict[int, str]:
@@ -27,8 +34,7 @@ def find(text: str, wanted: Mapping[int, tuple[str, ...]]) -> dict[int, str]:
     if not text:
         return dict.fromkeys(wanted, "the export's text is not available")
     needles = _needles(wanted)
-    lowered = text.casefold()
-    present = {n for n in needles if "@" in n and n in lowered}
+    present = needles.keys() & set(_ADDRESS.findall(text.casefold()))
     present |= _numbers_in(text, {n for n in needles if "@" not in n})
     found: dict[int, str] = {}
     for needle in sorted(present):
@@ -48,13 +54,15 @@ def _needles(wanted: Mapping[int, tuple[str, ...]]) -> dict[str, list[tuple[int,
 
 
 def _needle(value: str) -> Iterator[str]:
-    """An address as it is; of a number its last eight digits, or all of a shorter one."""
-    if "@" in value:
-        yield value.strip().casefold()
-        return
-    digits = "".join(c for c in value if c in "0123456789")
-    if len(digits) >= 6:  # noqa: PLR2004 - shorter ones are extensions and would match anything
-        yield digits[-_SUFFIX:]
+    """Its addresses; and of each number in it the last eight digits, or all of a shorter one.
+
+    A cell may hold several numbers, or one with an extension: every way to cut it is looked for.
+    """
+    yield from _ADDRESS.findall(value.casefold())
+    for part in (value, *_CUTS.split(value)):
+        digits = "".join(c for c in part if c in _DIGITS)
+        if len(digits) >= _SHORTEST:
+            yield digits[-_SUFFIX:]
 
 
 def _numbers_in(text: str, needles: set[str]) -> set[str]:
@@ -74,5 +82,5 @@ def _numbers_in(text: str, needles: set[str]) -> set[str]:
 def _runs(text: str) -> Iterator[str]:
     """The runs of digits of a text, with the glue between them taken out."""
     glued = text.translate(_GLUE)
-    only = "".join(c if c in "0123456789" else " " for c in glued)
+    only = "".join(c if c in _DIGITS else " " for c in glued)
     return iter(only.split())

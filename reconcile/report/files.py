@@ -40,7 +40,8 @@ def write(report: Report, directory: Path) -> Path:
         _write_whole(folder / _NAME, report.to_json())
         _point_latest(directory, folder.name)
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        done = "What the run did stands in the state; only its report is missing."
+        raise _unwritable(directory, error, consequence=done) from error
     return folder / _NAME
 
 
@@ -70,11 +71,12 @@ def _point_latest(directory: Path, target: str) -> None:
     temporary.replace(directory / "latest")
 
 
-def _unwritable(directory: Path, error: OSError) -> StateError:
+def _unwritable(directory: Path, error: OSError, *, consequence: str = "") -> StateError:
     return StateError(
         f"No report can be written to {directory}: {error.strerror or error}.",
-        hint="make room or mend the folder's rights, then the same command again",
+        hint="make room or mend the folder's rights, then: reconcile history",
         code="report_unwritable",
+        consequence=consequence,
     )
 
 

@@ -81,6 +81,6 @@ def _text(sentence: str, shown: Mapping[str, str]) -> str:
     """A sentence with its names, numbers and addresses masked, whoever's they are."""
     for plain in sorted(filter(None, shown), key=len, reverse=True):
         sentence = sentence.replace(plain, shown[plain])
-    sentence = re.sub(r"\(([^()]+)\);", lambda m: f"({name(m.group(1))});", sentence)
+    sentence = re.sub(r"\((.+)\);", lambda m: f"({name(m.group(1))});", sentence)
     sentence = re.sub(r"\S+@\S+", lambda m: email(m.group()), sentence)
     return re.sub(r"\+\d{6,}", lambda m: number(m.group()), sentence)

@@ -36,11 +36,11 @@ def serve_sandbox(
         port=port,
     )
     if export is not None:
-        records = write_export(export, book.all())
-        out.write(f"Wrote {export}: {records} records.\n")
+        out.write(f"Wrote {export}: {_exported(export, book)} records.\n")
 
     def announce(url: str) -> None:
         out.write(f"3CX sandbox with {contacts} contacts at {url}, client id {client_id}.\n")
+        out.write(f"Ctrl-C ends it. Next, in another terminal: reconcile init --pbx-url {url}\n")
         out.flush()
 
     try:
@@ -51,10 +51,19 @@ def serve_sandbox(
     return 0
 
 
+def _exported(path: Path, book: Book) -> int:
+    try:
+        return write_export(path, book.all())
+    except OSError as error:
+        message = f"The export {path} can't be written: {error.strerror or error}."
+        raise UsageError(message, hint="name another file: reconcile sandbox --export") from error
+
+
 def switches_of(given: Iterable[str]) -> Switches:
     """`name=value` words as switches; raises UsageError for one that doesn't exist."""
     values = dict(word.partition("=")[::2] for word in given)
     try:
         return Switches.parse(values)
     except ValueError as error:
-        raise UsageError(f"{error}", hint="reconcile sandbox --help") from error
+        message = f"--with {' '.join(f'{n}={v}' for n, v in values.items())}: {error}."
+        raise UsageError(message, hint="reconcile sandbox --with etags=none, for one") from error

@@ -146,6 +146,7 @@ export = Table(
     Column("fill", Text, nullable=False),
     Column("rules", Text, nullable=False),
     Column("history", Boolean, nullable=False),
+    Column("vetoes", Integer, nullable=False),
 )
 """The accepted exports; `fill` is a JSON object."""
 

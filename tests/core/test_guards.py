@@ -94,7 +94,6 @@ def facts(*, contacts=1000, deletes=0, lost=0, company="", vetoed=0, **changes):
         "rules": "rules",
         "delete_guard": DeleteGuard.COMPARE,
         "probe": None,
-        "digest": "d" * 64,
     }
     return guards.Facts(**{**values, **changes})
 
@@ -150,6 +149,13 @@ def test_the_same_export_again_is_said_and_never_older():
     assert codes(replace(found, source=source)) == {"export_repeated": Level.INFO}
 
 
+def test_an_old_export_fed_by_hand_after_a_newer_one_is_only_refused():
+    found = facts()
+    made = found.ledger.newest_generated_at - timedelta(days=30)
+    found = replace(found, source=replace(found.source, generated_at=made), history=True)
+    assert codes(found) == {"export_older": Level.BLOCK}
+
+
 def test_an_old_export_fed_by_hand_is_said_and_compared_with_nothing():
     found = replace(facts(lost=500), history=True, rules="others")
     assert codes(found) == {"export_history": Level.INFO}
@@ -194,10 +200,10 @@ def test_a_column_that_is_no_key_may_be_filled_as_it_likes():
     assert codes(replace(found, matching=replace(found.matching, fill=fill))) == {}
 
 
-def test_two_records_of_a_small_export_do_not_move_its_fill():
+def test_a_few_records_of_a_small_export_do_not_move_its_fill():
     found = facts()
-    found = replace(found, source=replace(found.source, rows=20))
-    found = with_ledger(found, last_accepted=accepted(records=20, fill={"phone": 1.0}))
+    found = replace(found, source=replace(found.source, rows=50))
+    found = with_ledger(found, last_accepted=accepted(records=50, fill={"phone": 1.0}))
     assert "fill_moved" not in codes(found)
 
 
@@ -210,9 +216,9 @@ def test_a_low_matched_share_asks(lost, asks):
     assert ("matched_share" in codes(facts(lost=lost))) is asks
 
 
-@pytest.mark.parametrize(("lost", "asks"), [(2, False), (3, True)])
-def test_two_leavers_of_a_small_company_are_no_low_share(lost, asks):
-    assert ("matched_share" in codes(facts(contacts=8, lost=lost))) is asks
+@pytest.mark.parametrize(("lost", "asks"), [(5, False), (6, True)])
+def test_a_few_leavers_of_a_small_company_are_no_low_share(lost, asks):
+    assert ("matched_share" in codes(facts(contacts=40, lost=lost))) is asks
 
 
 @pytest.mark.parametrize(
@@ -225,6 +231,12 @@ def test_contacts_that_did_not_match_before_are_not_missed(change):
         for i, claim in found.ledger.claims.items()
     }
     assert codes(with_ledger(found, claims=claims)) == {}
+
+
+def test_protected_contacts_are_not_missed():
+    found = facts(lost=60, vetoed=60)
+    protected = tuple(replace(d, verdict=Verdict.PROTECTED, vetoed="") for d in found.decisions)
+    assert codes(replace(found, decisions=protected)) == {}
 
 
 def test_the_first_export_is_compared_with_nothing():
@@ -276,11 +288,16 @@ def test_contacts_without_a_company_are_no_group():
 
 
 @pytest.mark.parametrize(
-    ("vetoed", "deletes", "level"),
-    [(1, 1, None), (2, 1, Level.APPROVE), (2, 0, Level.INFO)],
+    ("vetoed", "known", "level"),
+    [(1, 0, None), (2, 0, Level.APPROVE), (3, 2, None), (4, 2, Level.APPROVE)],
 )
-def test_several_vetoes_ask_if_there_is_something_to_delete(vetoed, deletes, level):
-    assert codes(facts(deletes=deletes, vetoed=vetoed)).get("vetoes") is level
+def test_several_new_vetoes_ask_once(vetoed, known, level):
+    found = with_ledger(facts(vetoed=vetoed), last_accepted=accepted(vetoes=known))
+    assert codes(found).get("vetoes") is level
+
+
+def test_vetoes_are_doubts_about_the_export():
+    assert guards.doubts(guards.evaluate(facts(vetoed=2, deletes=30))) == ("vetoes",)
 
 
 @pytest.mark.parametrize(("deletes", "asks"), [(1, True), (0, False)])
@@ -319,6 +336,11 @@ def test_an_ignored_if_match_blocks_with_exit_6():
     (finding,) = guards.evaluate(guarded(probe=probe(IfMatch.IGNORED)))
     assert (finding.code, finding.level) == ("delete_guard_unavailable", Level.BLOCK)
     assert finding.exit_code is Exit.PBX
+
+
+def test_one_contact_without_a_tag_is_no_pbx_without_etags():
+    found = guarded(probe=probe(IfMatch.ENFORCED))
+    assert codes(replace(found, pbx=replace(found.pbx, etags=("", *found.pbx.etags[1:])))) == {}
 
 
 def test_a_pbx_without_etags_blocks_deletes_and_nothing_else():
@@ -366,8 +388,10 @@ def test_the_gravest_finding_comes_first():
 
 
 def test_every_approval_names_the_command():
-    for found in guards.evaluate(facts(contacts=10, deletes=9)):
-        assert f"reconcile apply {'d' * 12}" in found.hint
+    found = guards.evaluate(facts(contacts=10, deletes=9))
+    assert found
+    for finding in guards.with_digest(found, "d" * 64):
+        assert f"reconcile apply {'d' * 12}" in finding.hint
 
 
 def test_only_key_columns_are_remembered():

@@ -158,7 +158,7 @@ def test_the_order_of_either_side_changes_nothing(book, random):
 def test_a_second_look_at_the_same_sides_learns_nothing_new(book):
     crm, pbx, claims = derive(book)
     matching, decisions = decided(crm, pbx, claims)
-    changes = plan.claim_changes(pbx, matching, decisions, claims=claims, rules=RULES)
+    changes = plan.claim_changes(pbx, matching, decisions, claims=claims, rules=RULES, now=b.NOW)
     after = {**claims, **{c.contact_id: c for c in changes.renewed}}
     for contact_id in changes.released:
         del after[contact_id]
@@ -166,7 +166,7 @@ def test_a_second_look_at_the_same_sides_learns_nothing_new(book):
     repeated = plan.build(
         pbx, matching, claims=after, rules=RULES, text=crm.text, counts=False, now=b.NOW
     )
-    again = plan.claim_changes(pbx, matching, repeated, claims=after, rules=RULES)
+    again = plan.claim_changes(pbx, matching, repeated, claims=after, rules=RULES, now=b.NOW)
     assert again.released == ()
     assert {c.contact_id for c in again.renewed} <= {
         d.contact.id for d in repeated if d.verdict in {Verdict.REVIEW, Verdict.UNMANAGED}

@@ -136,7 +136,7 @@ def test_a_shared_number_alone_is_weak():
     assert found.strength is Strength.WEAK
     assert str(found.proofs[0]) == (
         "number +49305550000 proves nothing: 2 in the CRM share it, none with this name,"
-        " and it has no other key"
+        " and it has no number or address of its own"
     )
 
 
@@ -207,6 +207,41 @@ def test_a_switchboard_of_thousands_stays_cheap():
     assert all(e.strength is Strength.STRONG for e in evidence(crm, pbx))
 
 
+@pytest.mark.parametrize(("first", "last"), [("J.", "D."), ("", "")])
+def test_a_name_that_can_not_tell_leaves_a_shared_number_to_a_person(first, last):
+    """Though it has a number of its own that the CRM doesn't know."""
+    contact = {"Id": 1, "FirstName": first, "LastName": last, "PhoneNumber": SWITCHBOARD}
+    found = only(_two_people(), b.pbx({**contact, "Home": "030 9999999"}))
+    assert found.strength is Strength.WEAK
+    assert "tells it from none of them" in str(found.proofs[0])
+
+
+def test_names_of_one_character_are_names():
+    crm = b.crm(
+        {"id": "1", "first_name": "明", "last_name": "李", "phone": SWITCHBOARD},
+        {"id": "2", "first_name": "芳", "last_name": "王", "phone": SWITCHBOARD},
+    )
+    contact = {"Id": 1, "FirstName": "明", "LastName": "李", "PhoneNumber": SWITCHBOARD}
+    assert only(crm, b.pbx(contact)).proofs[0].crm_id == "1"
+
+
+def test_a_word_that_all_carriers_have_tells_nobody_apart_and_stays_cheap():
+    crm = b.crm(
+        *(
+            {"id": str(i), "first_name": f"F{i}x", "last_name": "Acme", "phone": SWITCHBOARD}
+            for i in range(400)
+        )
+    )
+    contacts = [
+        {"Id": 1, "FirstName": "F7x", "LastName": "Acme", "PhoneNumber": SWITCHBOARD},
+        {"Id": 2, "LastName": "Acme", "PhoneNumber": SWITCHBOARD, "Home": "030 9999999"},
+        {"Id": 3, "FirstName": "Zed", "LastName": "Acme", "PhoneNumber": SWITCHBOARD},
+    ]
+    found = evidence(crm, b.pbx(*contacts))
+    assert [e.strength for e in found] == [Strength.STRONG, Strength.WEAK, Strength.WEAK]
+    assert all(len(e.proofs) <= 5 for e in found)
+
+
 # ------------------------------------------------------------------ weak and none
 
 
@@ -248,15 +283,30 @@ def test_the_fax_is_no_key():
 
 def test_an_id_that_was_given_to_somebody_else_breaks_the_claim():
     pbx = b.pbx({**JO, "PhoneNumber": "030 999999"})
-    claims = {1: b.claim(pbx.contact(0), name="Ann Lee")}
+    claims = {1: b.claim(pbx.contact(0), name="Ann Lee", fingerprint="as it was")}
     found = only(b.crm(RECORD), pbx, claims)
     assert not found.same_person
     assert found.strength is None
 
 
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [("Jo Doe", True), ("J. Doe", True), ("Jo Maria Doe", True), ("Jane Doe", False), ("", False)],
+)
+def test_an_edited_contact_is_the_same_person_only_if_the_names_agree(name, same):
+    pbx = b.pbx({**JO, "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), name=name, fingerprint="as it was")}
+    assert only(b.crm(RECORD), pbx, claims).same_person is same
+
+
+def test_unchanged_content_is_the_same_person_whatever_its_name():
+    pbx = b.pbx({"Id": 1, "PhoneNumber": "030 999999"})
+    assert only(b.crm(RECORD), pbx, {1: b.claim(pbx.contact(0))}).same_person
+
+
 def test_a_claim_on_a_company_contact_is_compared_by_its_company():
     pbx = b.pbx({"Id": 1, "CompanyName": "ACME", "PhoneNumber": "030 999999"})
-    claims = {1: b.claim(pbx.contact(0), name="Umbrella")}
+    claims = {1: b.claim(pbx.contact(0), name="Umbrella", fingerprint="as it was")}
     assert not only(b.crm(RECORD), pbx, claims).same_person
 
 
@@ -330,3 +380,40 @@ def test_an_empty_listing_gives_no_evidence():
 def test_an_export_without_phone_columns_matches_by_address():
     crm = b.crm({"id": "1", "first_name": "Jo", "last_name": "Doe", "email": "jo@x.de"})
     assert only(crm, b.pbx({"Id": 1, "Email": "jo@x.de"})).strength is Strength.STRONG
+
+
+# ------------------------------------------------------------------ what keeps and what owns
+
+
+@pytest.mark.parametrize(
+    ("contact", "owns"),
+    [
+        ({"FirstName": "Ann", "LastName": "Lee", "Email": "ann@x.de"}, True),
+        ({"FirstName": "Night", "LastName": "Porter", "Email": "ann@x.de"}, False),
+        ({"FirstName": "Jane", "LastName": "Lee", "Email": "ann@x.de"}, False),
+        ({"CompanyName": "ACME", "Email": "ann@x.de"}, True),
+        ({"CompanyName": "Fire alarm", "Email": "ann@x.de"}, False),
+        ({"CompanyName": "Fire alarm", "Tag": "2"}, False),
+    ],
+)
+def test_what_keeps_a_contact_owns_it_only_if_the_names_agree(contact, owns):
+    record = {"id": "2", "first_name": "Ann", "last_name": "Lee", "email": "ann@x.de"}
+    found = only(b.crm({**record, "company": "ACME GmbH"}), b.pbx({"Id": 1, **contact}))
+    assert found.strength is Strength.STRONG
+    assert found.proofs[0].owns is owns
+
+
+@pytest.mark.parametrize("number", ["12345", "1-800-FLOWERS", "030 1111111 Fax"])
+def test_a_number_that_is_none_keeps_only_who_has_the_same_name(number):
+    record = {"id": "1", "first_name": "Jo", "last_name": "Doe", "phone": number}
+    contact = {"Id": 1, "FirstName": "Jo", "LastName": "Doe", "PhoneNumber": number}
+    assert only(b.crm(record), b.pbx(contact)).strength is Strength.STRONG
+    assert only(b.crm(record), b.pbx({**contact, "FirstName": "Eve"})).strength is not (
+        Strength.STRONG
+    )
+
+
+def test_a_full_name_that_says_more_than_the_first_name_is_the_name():
+    record = {"id": "1", "first_name": "Ann", "full_name": "Ann Lee", "company": "ACME"}
+    contact = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "CompanyName": "Acme"}
+    assert only(b.crm(record), b.pbx(contact)).proofs[0].kind == "name_company"

@@ -10,7 +10,7 @@ import pytest
 
 from reconcile.core import plan
 from reconcile.core.match import match
-from reconcile.model import ClaimOrigin, ExportColumn, Plan, Verdict
+from reconcile.model import ClaimOrigin, DeleteGuard, ExportColumn, Plan, Verdict
 
 RULES = plan.Rules(
     contact_types=frozenset({"3CX"}),
@@ -76,14 +76,15 @@ def test_row_3_a_contact_without_any_key_is_for_a_person():
     "protection",
     [
         plan.Protection.of(ids=[7]),
-        plan.Protection.of(tags=["vip"]),
+        plan.Protection.of(tags=["vip "]),
         plan.Protection.of(numbers=["030 1234567"], region="DE"),
+        plan.Protection.of(numbers=["*21"], region="DE"),
         plan.Protection.of(names=["Doe"]),
         plan.Protection.of(names=["acme"]),
     ],
 )
 def test_row_4_protected_by_id_tag_number_or_name(protection):
-    contact = {**JO, "Tag": "VIP", "CompanyName": "ACME"}
+    contact = {**JO, "Tag": " VIP", "CompanyName": "ACME", "Pager": "*21"}
     found = decide(contact, rules=replace(RULES, protection=protection))
     assert found.verdict is Verdict.PROTECTED
     assert "protect list" in found.reason
@@ -102,7 +103,8 @@ def test_row_5_what_never_matched_is_unmanaged():
 
 
 def test_row_5_an_id_of_somebody_else_now_is_unmanaged():
-    found = decide(JO, claims={7: b.claim(b.pbx(JO).contact(0), name="Ann Lee")})
+    known = b.claim(b.pbx(JO).contact(0), name="Ann Lee", fingerprint="as it was")
+    found = decide(JO, claims={7: known})
     assert found.verdict is Verdict.UNMANAGED
     assert "somebody else" in found.reason
 
@@ -146,7 +148,7 @@ def test_row_9_absent_for_long_enough_is_deleted():
     found = decide(JO, claims=absent_for(1, 20))
     assert found.verdict is Verdict.DELETE
     assert found.reason == (
-        "CRM record 4711 is absent since 2026-11-23 06:30 UTC, in 2 of 2 exports"
+        "CRM record 4711 is absent since 2026-11-23 06:30 UTC, in 2 exports (needed: 2)"
     )
 
 
@@ -155,7 +157,7 @@ def test_row_9_an_adopted_contact_has_no_record_to_name():
     claims = {7: b.claim(contact, crm_id="", origin=ClaimOrigin.ADOPT)}
     found = decide(JO, claims=claims, rules=replace(RULES, immediate=True))
     assert found.verdict is Verdict.DELETE
-    assert found.reason.startswith("its person is absent")
+    assert found.reason.startswith("nothing in the CRM speaks for it since")
 
 
 def test_the_same_export_again_does_not_count():
@@ -190,7 +192,9 @@ def changes(contact, *, crm=OTHERS, claims=None, rules=RULES, history=False):
     decisions = plan.build(
         pbx, matching, claims=claims, rules=rules, text=crm.text, counts=True, now=b.NOW
     )
-    return plan.claim_changes(pbx, matching, decisions, claims=claims, rules=rules, history=history)
+    return plan.claim_changes(
+        pbx, matching, decisions, claims=claims, rules=rules, now=b.NOW, history=history
+    )
 
 
 ANN = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": "+49301111111"}
@@ -236,10 +240,24 @@ def test_a_doubt_starts_the_grace_again():
     assert claim.absent_exports == 0
 
 
-def test_protection_does_not_start_the_grace_again():
+def test_protection_starts_the_grace_again():
+    """Taking it away must not delete the same night."""
     rules = replace(RULES, protection=plan.Protection.of(ids=[7]))
-    (claim,) = changes(JO, rules=rules).renewed
-    assert claim.absent_exports == 1
+    (claim,) = changes(JO, claims=absent_for(3, 100), rules=rules).renewed
+    assert claim.absent_exports == 0
+
+
+def test_the_hours_of_grace_start_with_the_exports():
+    before = b.claim(b.pbx(JO).contact(0), first_absent=b.NOW - timedelta(days=9))
+    found = decide(JO, claims={7: before}, rules=replace(RULES, grace_exports=1))
+    assert (found.verdict, found.first_absent) == (Verdict.WAITING, b.NOW)
+
+
+def test_an_absence_that_was_seen_to_end_is_returned_even_in_doubt():
+    before = b.claim(b.pbx(ANN).contact(0), crm_id="1", absent_exports=1, first_absent=b.NOW)
+    (claim,) = changes(ANN, claims={1: before}).returned
+    assert (claim.absent_exports, claim.first_absent) == (0, None)
+    assert changes(JO, claims=absent_for(1, 20)).returned == ()
 
 
 def test_a_contact_that_is_no_longer_listed_loses_its_claim():
@@ -248,13 +266,13 @@ def test_a_contact_that_is_no_longer_listed_loses_its_claim():
 
 
 def test_an_id_of_somebody_else_loses_its_claim():
-    claims = {7: b.claim(b.pbx(JO).contact(0), name="Ann Lee")}
+    claims = {7: b.claim(b.pbx(JO).contact(0), name="Ann Lee", fingerprint="as it was")}
     found = changes(JO, claims=claims)
     assert (found.renewed, found.released) == ((), (7,))
 
 
 def test_a_reused_id_that_matches_is_claimed_anew():
-    claims = {1: b.claim(b.pbx(ANN).contact(0), name="Jo Doe")}
+    claims = {1: b.claim(b.pbx(ANN).contact(0), name="Jo Doe", fingerprint="as it was")}
     found = changes(ANN, claims=claims)
     assert found.renewed[0].name == "Ann Lee"
     assert found.released == ()
@@ -265,6 +283,34 @@ def test_an_owner_tag_makes_a_claim_that_grace_is_counted_on():
         {**JO, "Tag": "crm"}, claims={}, rules=replace(RULES, owner_tag="crm")
     ).renewed
     assert (claim.origin, claim.absent_exports) == (ClaimOrigin.TAG, 1)
+
+
+def test_a_tagged_contact_that_looks_like_another_person_is_for_a_person_first():
+    rules = replace(RULES, owner_tag="crm")
+    contact = {**JO, "Tag": "crm"}
+    known = {7: b.claim(b.pbx(contact).contact(0), name="Ann Lee", fingerprint="as it was")}
+    assert decide(contact, claims=known, rules=rules).verdict is Verdict.REVIEW
+    (claim,) = changes(contact, claims=known, rules=rules).renewed
+    assert (claim.origin, claim.name, claim.absent_exports) == (ClaimOrigin.TAG, "Jo Doe", 0)
+
+
+def test_a_claim_by_tag_ends_with_the_tag():
+    known = {7: b.claim(b.pbx(JO).contact(0), crm_id="", origin=ClaimOrigin.TAG)}
+    rules = replace(RULES, owner_tag="crm")
+    assert decide(JO, claims=known, rules=rules).verdict is Verdict.UNMANAGED
+    assert changes(JO, claims=known, rules=rules).released == (7,)
+    tagged = {**JO, "Tag": "crm"}
+    known = {7: b.claim(b.pbx(tagged).contact(0), crm_id="", origin=ClaimOrigin.TAG)}
+    assert decide(tagged, claims=known).verdict is Verdict.UNMANAGED
+
+
+def test_an_address_of_somebody_with_another_name_keeps_and_does_not_claim():
+    crm = b.crm({"id": "2", "first_name": "Ann", "last_name": "Lee", "email": "ann@x.de"})
+    porter = {**JO, "Email": "ann@x.de"}
+    assert changes(porter, crm=crm, claims={}).renewed == ()
+    known = b.claim(b.pbx(porter).contact(0), absent_exports=1, first_absent=b.NOW)
+    (claim,) = changes(porter, crm=crm, claims={7: known}).renewed
+    assert (claim.crm_id, claim.absent_exports) == ("4711", 0)
 
 
 def test_an_owner_tag_out_of_scope_makes_no_claim():
@@ -290,6 +336,7 @@ def _plan(**changes):
         "rules": "r",
         "state_id": "s",
         "source_sha256": "a" * 64,
+        "guard": DeleteGuard.ETAG,
         "decisions": (decide(JO, claims=absent_for(1, 20)),),
         "matched": 3,
     }
@@ -311,8 +358,10 @@ def test_the_same_plan_has_the_same_digest_and_another_one_has_not():
         _plan(pbx_url="https://other.example.com"),
         _plan(source_sha256="b" * 64),
         _plan(decisions=()),
+        _plan(guard=DeleteGuard.COMPARE),
+        _plan(doubts=("export_shrank",)),
     ]
-    assert len({_plan().digest, *(p.digest for p in others)}) == 7
+    assert len({_plan().digest, *(p.digest for p in others)}) == 9
 
 
 def test_the_canonical_plan_holds_no_personal_data():

@@ -59,3 +59,23 @@ def test_nothing_wanted_is_nothing_found():
 def test_no_way_of_grouping_hides_a_number(digits, glue, around):
     written = glue.join(digits)
     assert veto.find(f"{around}{written}{around}", {1: (digits,)}) == {1: digits}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("Ann Lee <ann@x.de>", "note,ANN@x.de"),
+        ("ann@x.de; b@x.de", "b@x.de"),
+        ("030 1234567 ext. 12", "030 1234567"),
+        ("030 1234567 ext. 12", "03012345 6712"),
+        ("030 1234567 / 0151 22222222", "0301234567"),
+        ("030 1234567 / 0151 22222222", "015122222222"),
+        ("030 1234567; 0151 22222222", "0301234567"),
+    ],
+)
+def test_every_way_to_cut_a_cell_is_looked_for(value, text):
+    assert veto.find(text, {1: (value,)}) == {1: value}
+
+
+def test_part_of_an_address_is_another_address():
+    assert veto.find("joann@x.de", {1: ("ann@x.de",)}) == {}

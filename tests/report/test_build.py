@@ -63,6 +63,7 @@ def result(*, grace=1, **changes) -> Result:
         rules="r",
         state_id="s",
         source_sha256=crm.source.sha256,
+        guard=DeleteGuard.ETAG,
         decisions=decisions,
         matched=1,
     )

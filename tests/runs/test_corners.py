@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
+from reconcile.errors import StateError
 from reconcile.model import Exit, Outcome, Status
 
 LISTING = "/xapi/v1/Contacts?"
@@ -79,3 +82,32 @@ def test_a_contact_that_became_protected_is_no_longer_due(two_due):
     (kept,) = [c for c in report.contacts if c.id == 5]
     assert "protect list" in kept.outcome_detail
     assert report.exit_code == Exit.CONVERGED
+
+
+def test_a_report_that_can_not_be_written_is_said_truly_and_the_run_is_in_history(two_due):
+    company, digest = two_due
+    with company.ledger() as ledger:
+        taken = company.folder / "reports" / f"run-{ledger.runs()[0].id + 1:06d}" / "report.json"
+    taken.mkdir(parents=True)
+    with pytest.raises(StateError) as caught:
+        company.apply(digest)
+    assert "only its report is missing" in caught.value.consequence
+    assert not company.has(5)
+    with company.ledger() as ledger:
+        assert ledger.runs()[0].exit_code == Exit.CONVERGED
+
+
+def test_a_state_that_fails_in_the_middle_says_what_was_done(two_due):
+    company, digest = two_due
+    state = company.folder / "state" / "reconcile.db"
+
+    def break_the_state():
+        with sqlite3.connect(state) as other:
+            other.execute("DROP TABLE tombstone")
+
+    company.server.hook(break_the_state, method="DELETE", path_prefix="/xapi/v1/Contacts(5)")
+    with pytest.raises(StateError) as caught:
+        company.apply(digest)
+    assert caught.value.consequence.startswith("Deleted before: 1.")
+    assert not company.has(5)
+    assert company.has(6)

@@ -226,7 +226,7 @@ def test_a_digest_is_good_for_24_hours(company, hours, refused):
     digest = company.plan().digest
     company.now += timedelta(hours=hours)
     if refused:
-        with pytest.raises(ApprovalRefused, match="older than 24 hours"):
+        with pytest.raises(ApprovalRefused, match="not of the last 24 hours"):
             company.apply(digest)
     else:
         assert company.apply(digest).status is Status.APPLIED

@@ -1,0 +1,168 @@
+"""A small company on the evening of a delete: some have left, and a plan is approved."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from company import SECRET, Company
+
+from reconcile.sandbox import Book, SandboxServer
+from reconcile.sandbox.switches import Switches
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from reconcile.model import Outcome
+    from reconcile.report.model import Report
+
+
+@dataclass
+class Prepared:
+    """What the nights before an evening left, kept for the next test that needs the same."""
+
+    folder: Path
+    now: datetime
+    digest: str
+
+
+@dataclass
+class Shelf:
+    """Prepared evenings of one address: a state is bound to the address of its PBX."""
+
+    folder: Path
+    port: int = 0
+    evenings: dict[tuple, Prepared] = field(default_factory=dict)
+
+    def server(self) -> SandboxServer:
+        """A new PBX at the same address, or at another one if somebody has taken that."""
+        found = SandboxServer(Book.seeded(100, seed=3), client_secret=SECRET, port=self.port)
+        try:
+            found.start()
+        except OSError:
+            self.evenings.clear()
+            found = SandboxServer(Book.seeded(100, seed=3), client_secret=SECRET)
+            found.start()
+        self.port = int(found.url.rpartition(":")[2])
+        return found
+
+
+@dataclass
+class Evening:
+    """One apply with its leavers, and what it left on the wire, in the book and in the journal."""
+
+    company: Company
+    shelf: Shelf
+    digest: str = ""
+    leavers: tuple[int, ...] = ()
+    buried: dict[int, bool] = field(default_factory=dict)
+    """Contact → whether its tombstone and intent were on disk when its first DELETE arrived."""
+    report: Report | None = None
+
+    def plan(self, *leavers: int, start: datetime | None = None) -> None:
+        """Bring the leavers to their last night, and make the plan that deletes them."""
+        company = self.company
+        self.leavers = leavers
+        key = (leavers, start is None)
+        ordinary = not company.settings and company.server.switches == Switches()
+        if not ordinary or key not in self.shelf.evenings:
+            company.now = start or company.now
+            company.until_due(*leavers)
+            self.digest = company.plan().digest
+            if ordinary:
+                self.shelf.evenings[key] = self._kept(f"evening-{len(self.shelf.evenings)}")
+        else:
+            ready = self.shelf.evenings[key]
+            shutil.copytree(ready.folder, company.folder, dirs_exist_ok=True, symlinks=True)
+            company.now, self.digest = ready.now, ready.digest
+        company.server.clear_requests()
+        for contact_id in leavers:
+            self.at_delete(contact_id, lambda contact_id=contact_id: self._dig(contact_id))
+
+    def _kept(self, name: str) -> Prepared:
+        folder = self.shelf.folder / f"{name}-{self.shelf.port}"
+        shutil.copytree(self.company.folder, folder, symlinks=True)
+        return Prepared(folder=folder, now=self.company.now, digest=self.digest)
+
+    def apply(self) -> None:
+        self.report = self.company.apply(self.digest)
+        self.check_tombstones()
+
+    def check_tombstones(self) -> None:
+        """Every DELETE that arrived had its tombstone and its intent on disk before."""
+        assert all(self.buried.values())
+        assert set(self.buried) == {i for i in self.leavers if self.deletes(i)}
+
+    def _dig(self, contact_id: int) -> None:
+        with self.company.ledger() as ledger:
+            graves = ledger.tombstones(contact_id=contact_id)
+            intents = ledger.actions(contact_id=contact_id, unresolved=True)
+        self.buried[contact_id] = bool(graves) and bool(intents)
+
+    # ------------------------------------------------------------------ what goes wrong
+
+    def fail(self, contact_id: int, *, method: str = "DELETE", **fault) -> None:
+        path = f"/xapi/v1/Contacts({contact_id})"
+        self.company.server.fail(method=method, path_prefix=path, **fault)
+
+    def at_delete(self, contact_id: int, act, *, nth: int = 1) -> None:
+        self._hook(act, "DELETE", contact_id, nth)
+
+    def at_read(self, contact_id: int, act, *, nth: int = 1) -> None:
+        self._hook(act, "GET", contact_id, nth)
+
+    def _hook(self, act, method: str, contact_id: int, nth: int) -> None:
+        path = f"/xapi/v1/Contacts({contact_id})"
+        self.company.server.hook(act, method=method, path_prefix=path, nth=nth)
+
+    # ------------------------------------------------------------------ what became of it
+
+    @property
+    def outcomes(self) -> dict[int, Outcome]:
+        """As the report says."""
+        return {c.id: c.outcome for c in self.report.contacts if c.outcome}
+
+    def detail(self, contact_id: int) -> str:
+        (found,) = [c for c in self.report.contacts if c.id == contact_id]
+        return found.outcome_detail
+
+    @property
+    def journal(self) -> dict[int, Outcome | None]:
+        """As the state says, for as long as a contact has one row at most."""
+        with self.company.ledger() as ledger:
+            actions = ledger.actions()
+        assert len({a.contact_id for a in actions}) == len(actions)
+        return {a.contact_id: a.outcome for a in actions}
+
+    def wire(self, contact_id: int) -> list[str]:
+        """The methods of the requests for this one contact, in their order."""
+        path = f"/xapi/v1/Contacts({contact_id})"
+        return [r.method for r in self.company.server.requests if r.path == path]
+
+    def deletes(self, contact_id: int) -> list:
+        path = f"/xapi/v1/Contacts({contact_id})"
+        return [r for r in self.company.deletes() if r.path == path]
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    return Shelf(folder=tmp_path_factory.mktemp("evenings"))
+
+
+@pytest.fixture
+def company(tmp_path, shelf):
+    server = shelf.server()
+    try:
+        made = Company(server=server, folder=tmp_path)
+        made.create_state()
+        yield made
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def evening(company, shelf):
+    return Evening(company=company, shelf=shelf)

@@ -1,0 +1,715 @@
+"""The outcome table of deleting, row by row: real faults on the wire, the real journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from company import SECRET
+
+from reconcile import apply
+from reconcile.errors import PbxRefused, StateError
+from reconcile.model import (
+    DeleteGuard,
+    EtagKind,
+    Exit,
+    IfMatch,
+    Outcome,
+    Probe,
+    ServerEtag,
+    Status,
+)
+from reconcile.pbx.client import Connection, PbxReader
+from reconcile.sandbox.answers import etag
+
+NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
+
+
+def all_stays(company, *contact_ids):
+    assert all(company.has(i) for i in contact_ids)
+
+
+# ------------------------------------------------------------------ 200, 204
+
+
+def test_every_due_contact_is_deleted_under_the_tag_that_the_server_issued(evening, company):
+    evening.plan(5, 6)
+    tags = {i: etag(company.book.row(i), company.server.switches) for i in (5, 6)}
+    before = company.book.all()
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert (evening.report.status, evening.report.exit_code) == (Status.APPLIED, Exit.CONVERGED)
+    assert [c for c in before if c["Id"] not in tags] == company.book.all()
+    assert {i: [r.if_match for r in evening.deletes(i)] for i in tags} == {
+        i: [tag] for i, tag in tags.items()
+    }
+
+
+def test_the_first_delete_of_a_run_is_confirmed_before_the_second_leaves(evening):
+    evening.plan(5, 6, 7)
+    evening.apply()
+    assert evening.wire(5) == ["GET", "DELETE", "GET"]
+    assert evening.wire(6) == evening.wire(7) == ["GET", "DELETE"]
+
+
+def test_the_tombstone_is_the_whole_contact_as_it_was(evening, company):
+    evening.plan(5)
+    was = company.book.get(5)
+    evening.apply()
+    with company.ledger() as ledger:
+        (grave,) = ledger.tombstones(contact_id=5)
+    assert grave.entity == was
+    assert grave.outcome is Outcome.DELETED
+    assert grave.crm_id == was["Tag"]
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_200_and_204_are_deletes(evening, company, status):
+    evening.plan(5, 6)
+    evening.fail(5, status=status, effect="after")
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert not company.has(5)
+    assert len(evening.deletes(5)) == 1
+
+
+def test_a_page_with_status_200_is_no_delete_until_a_look_shows_it(evening):
+    evening.plan(5)
+    evening.fail(5, status=200, body="<!DOCTYPE html><html><body>Log in</body></html>")
+    evening.apply()
+    assert evening.wire(5)[:5] == ["GET", "DELETE", "GET", "GET", "DELETE"]
+    assert evening.outcomes == {5: Outcome.DELETED}
+
+
+def test_a_canary_that_is_still_there_stops_the_run(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=204)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.UNCONFIRMED}
+    assert evening.report.exit_code == Exit.PBX
+    assert "still there" in evening.report.headline
+    assert (len(evening.deletes(5)), evening.wire(6)) == (1, [])
+    all_stays(company, 5, 6)
+
+
+def test_a_canary_that_can_not_be_looked_at_stops_the_run(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, method="GET", status=403, skip=1)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.UNCONFIRMED}
+    assert evening.report.exit_code == Exit.PBX
+    assert evening.wire(6) == []
+    assert company.has(6)
+
+
+def test_a_later_delete_without_effect_is_found_in_the_listing(evening, company):
+    evening.plan(5, 6)
+    evening.fail(6, status=204)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.DELETED, 6: Outcome.UNCONFIRMED}
+    assert evening.report.exit_code == Exit.PARTIAL
+    assert "still listed" in evening.detail(6)
+    assert company.has(6)
+
+
+# ------------------------------------------------------------------ 404, 410, and gone before
+
+
+def test_a_contact_that_somebody_else_deletes_first_is_already_gone(evening, company):
+    evening.plan(5, 6)
+    evening.at_delete(5, lambda: company.book.remove(5))
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.ALREADY_GONE, 6: Outcome.DELETED}
+    assert evening.report.exit_code == Exit.CONVERGED
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, ""),
+        (410, ""),
+        (400, {"error": {"code": "", "message": "WARNINGS.XAPI.NOT_FOUND"}}),
+    ],
+)
+def test_404_410_and_not_found_in_words_are_already_gone(evening, company, status, body):
+    evening.plan(5, 6)
+    evening.at_delete(5, lambda: company.book.remove(5))
+    evening.fail(5, status=status, body=body)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.ALREADY_GONE, 6: Outcome.DELETED}
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_two_unforeseen_404s_in_a_row_stop_the_run(evening, company, status):
+    evening.plan(5, 6, 7)
+    evening.fail(5, status=status)
+    evening.fail(6, status=status)
+    evening.apply()
+    assert evening.outcomes[7] is Outcome.NOT_ATTEMPTED
+    assert evening.journal == {5: Outcome.ALREADY_GONE, 6: Outcome.ALREADY_GONE}
+    assert "twice in a row" in evening.report.headline
+    assert evening.report.exit_code in {Exit.PARTIAL, Exit.PBX}
+    assert evening.wire(7) == []
+    all_stays(company, 5, 6, 7)
+
+
+def test_a_404_that_was_a_lie_is_not_reported_as_gone(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=404)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.DELETED}
+    assert evening.report.exit_code == Exit.PARTIAL
+    assert company.has(5)
+
+
+def test_404s_with_a_delete_between_them_do_not_stop_the_run(evening, company):
+    evening.plan(5, 6, 7)
+    evening.at_delete(5, lambda: company.book.remove(5))
+    evening.at_delete(7, lambda: company.book.remove(7))
+    evening.apply()
+    assert evening.outcomes == {
+        5: Outcome.ALREADY_GONE,
+        6: Outcome.DELETED,
+        7: Outcome.ALREADY_GONE,
+    }
+    assert evening.report.exit_code == Exit.CONVERGED
+
+
+def test_what_the_re_read_foresaw_is_no_reason_to_stop_and_gets_no_delete(evening, company):
+    evening.plan(5, 6, 7)
+    evening.at_read(5, lambda: company.book.remove(5))
+    evening.at_read(6, lambda: company.book.remove(6))
+    evening.apply()
+    assert evening.outcomes == {
+        5: Outcome.ALREADY_GONE,
+        6: Outcome.ALREADY_GONE,
+        7: Outcome.DELETED,
+    }
+    assert evening.journal == {7: Outcome.DELETED}
+    assert evening.wire(5) == evening.wire(6) == ["GET"]
+
+
+# ------------------------------------------------------------------ changed
+
+
+def test_an_edit_before_the_re_read_is_seen_and_no_delete_leaves(evening, company):
+    evening.plan(5, 6)
+    evening.at_read(5, lambda: company.book.edit(5, {"Title": "Is back"}))
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.CHANGED, 6: Outcome.DELETED}
+    assert evening.journal == {6: Outcome.DELETED}
+    assert (evening.wire(5), evening.report.exit_code) == (["GET"], Exit.PARTIAL)
+    assert company.book.get(5)["Title"] == "Is back"
+
+
+def test_an_edit_after_the_re_read_is_refused_by_the_server(evening, company):
+    evening.plan(5, 6)
+    evening.at_delete(5, lambda: company.book.edit(5, {"Title": "Is back"}))
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.CHANGED, 6: Outcome.DELETED}
+    assert [r.status for r in evening.deletes(5)] == [412]
+    assert company.book.get(5)["Title"] == "Is back"
+
+
+@pytest.mark.parametrize("status", [409, 412, 428])
+def test_412_409_and_428_keep_the_contact_and_are_never_tried_again(evening, company, status):
+    evening.plan(5, 6)
+    evening.fail(5, status=status)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.CHANGED, 6: Outcome.DELETED}
+    assert evening.wire(5) == ["GET", "DELETE"]
+    assert (evening.report.status, evening.report.exit_code) == (Status.PARTIAL, Exit.PARTIAL)
+    assert str(status) in evening.detail(5)
+    all_stays(company, 5)
+
+
+# ------------------------------------------------------------------ 401
+
+
+def test_after_one_401_the_contact_is_begun_again_from_its_re_read(evening, company):
+    evening.plan(5)
+    evening.at_delete(5, company.server.expire_tokens)
+    evening.apply()
+    assert [r.status for r in evening.deletes(5)] == [401, 204]
+    assert evening.wire(5) == ["GET", "DELETE", "GET", "DELETE", "GET"]
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+
+
+def test_an_edit_during_a_401_is_seen_by_the_second_re_read(evening, company):
+    evening.plan(5)
+    evening.at_delete(5, lambda: company.book.edit(5, {"Title": "Is back"}))
+    evening.fail(5, status=401)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.CHANGED}
+    assert evening.wire(5) == ["GET", "DELETE", "GET"]
+    all_stays(company, 5)
+
+
+def test_a_second_401_stops_the_run(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=401, times=5)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    assert evening.report.exit_code == Exit.PBX
+    assert (len(evening.deletes(5)), evening.wire(6)) == (2, [])
+    all_stays(company, 5, 6)
+
+
+def test_no_new_token_after_a_401_stops_the_run_and_nothing_was_attempted(evening, company):
+    evening.plan(5, 6)
+    evening.at_delete(5, company.server.expire_tokens)
+    evening.at_delete(5, lambda: company.server.fail(path_prefix="/connect/token", status=401))
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.NOT_ATTEMPTED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.NOT_ATTEMPTED}
+    assert len(evening.deletes(5)) == 1
+    all_stays(company, 5, 6)
+
+
+# ------------------------------------------------------------------ 429, 503
+
+
+@pytest.mark.parametrize(
+    ("fault", "waits"),
+    [
+        ({"status": 429, "headers": {"Retry-After": "7"}}, 7.0),
+        ({"status": 429, "headers": {"Retry-After": "0"}}, 0.0),
+        ({"status": 429, "headers": {"Retry-After": "120"}}, 120.0),
+        ({"status": 429}, 2.0),
+        ({"status": 503, "headers": {"Retry-After": "7"}}, 7.0),
+        ({"status": 503}, 2.0),
+    ],
+)
+def test_a_busy_server_is_waited_for_as_it_asks(evening, company, fault, waits):
+    evening.plan(5)
+    evening.fail(5, **fault)
+    evening.apply()
+    assert company.slept == [waits]
+    assert evening.wire(5) == ["GET", "DELETE", "GET", "DELETE", "GET"]
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+
+
+@pytest.mark.parametrize(("status", "asks"), [(429, "121"), (429, "86400"), (503, "86400")])
+def test_a_server_that_asks_for_too_long_a_wait_stops_the_run(evening, company, status, asks):
+    evening.plan(5, 6)
+    evening.fail(5, status=status, headers={"Retry-After": asks})
+    evening.apply()
+    assert company.slept == []
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    assert (len(evening.deletes(5)), evening.wire(6)) == (1, [])
+    assert evening.report.exit_code == Exit.PBX
+    all_stays(company, 5, 6)
+
+
+def test_three_waits_are_enough_and_a_fourth_stops_the_run(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=429, times=3)
+    evening.fail(6, status=429, times=4)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.REFUSED}
+    assert (len(evening.deletes(5)), len(evening.deletes(6))) == (4, 4)
+    assert company.slept == [2.0] * 6
+    assert evening.report.exit_code == Exit.PARTIAL
+    all_stays(company, 6)
+
+
+def test_an_edit_during_the_wait_is_seen(evening, company):
+    evening.plan(5)
+    evening.at_delete(5, lambda: company.book.edit(5, {"Title": "Is back"}))
+    evening.fail(5, status=429)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.CHANGED}
+    assert len(evening.deletes(5)) == 1
+
+
+def test_a_503_from_a_proxy_after_the_delete_was_done_is_our_delete(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=503, effect="after")
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert len(evening.deletes(5)) == 1
+    assert not company.has(5)
+
+
+def test_a_503_after_which_nothing_can_be_read_is_unconfirmed(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=503, effect="after")
+    evening.fail(5, method="GET", status=403, skip=1)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.UNCONFIRMED}
+    assert company.has(6)
+
+
+# ------------------------------------------------------------------ nobody knows
+
+
+@pytest.mark.parametrize("fault", [{"status": s} for s in (500, 502, 504)] + [{"drop": True}])
+def test_what_had_no_effect_is_looked_at_and_sent_once_more(evening, fault):
+    evening.plan(5, 6)
+    evening.fail(5, **fault)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert len(evening.deletes(5)) == 2
+    assert evening.wire(5) == ["GET", "DELETE", "GET", "GET", "DELETE", "GET"]
+
+
+@pytest.mark.parametrize("fault", [{"status": s} for s in (500, 504)] + [{"drop": True}])
+def test_what_had_an_effect_is_looked_at_and_not_sent_again(evening, fault):
+    evening.plan(5, 6)
+    evening.fail(5, effect="after", **fault)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert evening.wire(5) == ["GET", "DELETE", "GET"]
+    assert "a look showed" in evening.detail(5)
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}])
+def test_an_edit_while_nobody_knows_keeps_the_contact(evening, company, fault):
+    evening.plan(5, 6)
+    evening.at_delete(5, lambda: company.book.edit(5, {"Title": "Is back"}))
+    evening.fail(5, **fault)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.CHANGED, 6: Outcome.DELETED}
+    assert evening.wire(5) == ["GET", "DELETE", "GET"]
+    assert company.book.get(5)["Title"] == "Is back"
+
+
+@pytest.mark.parametrize("effect", ["before", "after"])
+@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}])
+def test_what_can_not_be_looked_at_is_unconfirmed_and_stops_the_run(
+    evening, company, fault, effect
+):
+    evening.plan(5, 6)
+    evening.fail(5, effect=effect, **fault)
+    evening.fail(5, method="GET", status=403, skip=1)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.UNCONFIRMED}
+    assert evening.report.exit_code == Exit.PBX
+    assert (len(evening.deletes(5)), evening.wire(6)) == (1, [])
+    assert company.has(5) is (effect == "before")
+    assert company.has(6)
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}])
+def test_a_contact_that_is_still_there_after_two_failures_stops_the_run(evening, company, fault):
+    evening.plan(5, 6)
+    evening.fail(5, times=5, **fault)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    assert evening.report.exit_code == Exit.PBX
+    assert (len(evening.deletes(5)), evening.wire(6)) == (2, [])
+    all_stays(company, 5, 6)
+
+
+def test_a_slow_delete_that_lands_between_look_and_re_read_is_our_delete(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=504)
+    evening.at_read(5, lambda: company.book.remove(5), nth=3)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert len(evening.deletes(5)) == 1
+
+
+def test_a_re_read_that_fails_after_a_failure_without_effect_deletes_nothing(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, status=500)
+    evening.fail(5, method="GET", status=403, skip=2)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.NOT_ATTEMPTED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.NOT_ATTEMPTED}
+    assert len(evening.deletes(5)) == 1
+    all_stays(company, 5, 6)
+
+
+# ------------------------------------------------------------------ refused
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 405, 418])
+def test_whatever_else_is_answered_stops_the_run(evening, company, status):
+    evening.plan(5, 6)
+    evening.fail(5, status=status, headers={"Location": "https://elsewhere.example/"})
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    assert (evening.report.status, evening.report.exit_code) == (Status.PARTIAL, Exit.PBX)
+    assert str(status) in evening.detail(5)
+    assert str(status) in evening.report.headline
+    assert (len(evening.deletes(5)), evening.wire(6)) == (1, [])
+    all_stays(company, 5, 6)
+
+
+def test_a_refusal_after_the_first_delete_is_partial(evening, company):
+    evening.plan(5, 6, 7)
+    evening.fail(6, status=403)
+    evening.apply()
+    assert evening.outcomes == {
+        5: Outcome.DELETED,
+        6: Outcome.REFUSED,
+        7: Outcome.NOT_ATTEMPTED,
+    }
+    assert evening.report.exit_code == Exit.PARTIAL
+    all_stays(company, 6, 7)
+
+
+# ------------------------------------------------------------------ before the first DELETE
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 500}, {"drop": True}])
+def test_a_contact_that_can_not_be_re_read_is_not_attempted(evening, company, fault):
+    evening.plan(5, 6)
+    evening.fail(5, method="GET", times=3, **fault)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.NOT_ATTEMPTED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {}
+    assert evening.report.exit_code == Exit.PBX
+    assert "could not be read" in evening.report.headline
+    assert evening.deletes(5) == evening.deletes(6) == []
+    all_stays(company, 5, 6)
+
+
+def test_a_404_on_the_re_read_that_the_listing_contradicts_is_not_believed(evening, company):
+    evening.plan(5, 6)
+    evening.fail(5, method="GET", status=404)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.NOT_ATTEMPTED, 6: Outcome.NOT_ATTEMPTED}
+    all_stays(company, 5, 6)
+
+
+def test_under_guard_etag_a_contact_without_a_tag_is_refused(evening, company):
+    evening.plan(5, 6)
+
+    def lose_tags():
+        company.server.switches = replace(company.server.switches, etags="none")
+
+    evening.at_read(5, lose_tags)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {}
+    assert evening.deletes(5) == []
+    all_stays(company, 5, 6)
+
+
+@pytest.mark.parametrize("kind", ["none", "weak", "strong"])
+def test_guard_compare_sends_a_tag_where_there_is_one(evening, company, kind):
+    company.settings["pbx.delete_guard"] = "compare"
+    company.server.switches = replace(company.server.switches, etags=kind)
+    evening.plan(5)
+    tag = etag(company.book.row(5), company.server.switches)
+    evening.apply()
+    assert [r.if_match for r in evening.deletes(5)] == [tag or None]
+    assert {c.guard for c in evening.report.contacts if c.outcome} == {DeleteGuard.COMPARE}
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+
+
+def test_guard_compare_sees_an_edit_before_the_re_read(evening, company):
+    company.settings["pbx.delete_guard"] = "compare"
+    company.server.switches = replace(company.server.switches, etags="none")
+    evening.plan(5)
+    evening.at_read(5, lambda: company.book.edit(5, {"Title": "Is back"}))
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.CHANGED}
+    assert evening.deletes(5) == []
+
+
+# ------------------------------------------------------------------ stopping, and what else happens
+
+
+@pytest.mark.parametrize(("code", "when"), [(Exit.TERMINATED, 5), (Exit.INTERRUPTED, 6)])
+def test_a_signal_stops_before_the_next_contact(evening, company, code, when):
+    evening.plan(5, 6, 7)
+    evening.at_delete(when, lambda: setattr(company, "stop", code))
+    evening.apply()
+    done = {i for i in (5, 6, 7) if i <= when}
+    assert {i for i, o in evening.outcomes.items() if o is Outcome.DELETED} == done
+    assert evening.outcomes[7] is Outcome.NOT_ATTEMPTED
+    assert (evening.report.status, evening.report.exit_code) == (Status.INTERRUPTED, code)
+    assert evening.wire(7) == []
+    assert set(evening.journal) == done
+
+
+def test_somebody_else_deleting_meanwhile_is_said_and_not_booked_as_ours(evening, company):
+    evening.plan(5)
+    evening.at_delete(5, lambda: company.book.remove(9))
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+    (found,) = [f for f in evening.report.findings if f.code == "listing_disagrees"]
+    assert "9" in found.observed
+
+
+def test_a_listing_that_can_not_be_read_again_is_said(evening, company):
+    evening.plan(5, 6)
+    path = "/xapi/v1/Contacts?"
+    evening.at_delete(6, lambda: company.server.fail(method="GET", path_prefix=path, status=403))
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert "listing_disagrees" in {f.code for f in evening.report.findings}
+
+
+def renamed(company, before, after):
+    """Take a table away from under the ledger, as a broken disk would, or give it back."""
+    with sqlite3.connect(company.folder / "state" / "reconcile.db") as database:
+        database.execute(f"ALTER TABLE {before} RENAME TO {after}")
+    database.close()
+
+
+def test_no_delete_leaves_if_its_tombstone_can_not_be_written(evening, company):
+    evening.plan(5, 6)
+    evening.at_read(5, lambda: renamed(company, "tombstone", "lost"))
+    with pytest.raises(StateError):
+        company.apply(evening.digest)
+    assert evening.deletes(5) == evening.deletes(6) == []
+    all_stays(company, 5, 6)
+
+
+def test_an_outcome_that_can_not_be_written_ends_the_run_and_is_found_out_later(evening, company):
+    evening.plan(5, 6)
+    evening.at_delete(5, lambda: renamed(company, "action", "lost"))
+    with pytest.raises(StateError):
+        company.apply(evening.digest)
+    renamed(company, "lost", "action")
+    assert evening.wire(6) == []
+    assert evening.journal == {5: None}
+    company.plan()
+    assert evening.journal == {5: Outcome.DELETED}
+
+
+def test_progress_is_told_after_every_contact(evening, company):
+    evening.plan(5, 6)
+    told = []
+    quiet = company.world()
+
+    def watched():
+        return replace(quiet, progress=lambda *step: told.append(step))
+
+    company.world = watched
+    evening.apply()
+    assert [t for t in told if t[0] == "deleting"] == [("deleting", 1, 2), ("deleting", 2, 2)]
+
+
+# ------------------------------------------------------------------ resolving a dead run's intents
+
+
+@pytest.fixture
+def intended(company):
+    """Three intents that a dead run left."""
+    company.export()
+    company.plan()
+    connection = Connection(url=company.server.url, client_id="reconcile", client_secret=SECRET)
+    with company.ledger() as ledger, PbxReader(connection, sleep=company.slept.append) as reader:
+        run_id = ledger.begin_run(command="apply", mode="review", now=company.now)
+        for contact_id in (5, 6, 7):
+            contact, entity = reader.contact(contact_id)
+            ledger.intend(
+                run_id=run_id,
+                contact_id=contact_id,
+                fingerprint=contact.fingerprint,
+                guard=DeleteGuard.ETAG,
+                entity=entity,
+                reason="has left",
+                crm_id="1",
+                now=company.now,
+            )
+        company.book.remove(5)
+        company.book.edit(7, {"Title": "Is back"})
+        yield ledger, reader
+
+
+def resolved(ledger, reader, company):
+    return apply.resolve(
+        ledger.actions(unresolved=True), reader=reader, journal=ledger, clock=lambda: company.now
+    )
+
+
+def test_an_intent_is_resolved_by_looking(intended, evening, company):
+    outcomes = resolved(*intended, company)
+    expected = {5: Outcome.DELETED, 6: Outcome.NOT_ATTEMPTED, 7: Outcome.CHANGED}
+    assert {o.contact_id: o.outcome for o in outcomes} == expected == evening.journal
+    assert {o.guard for o in outcomes} == {DeleteGuard.ETAG}
+    assert company.deletes() == []
+    claims = intended[0].view(now=company.now).claims
+    assert 5 not in claims
+    assert {6, 7} <= set(claims)
+
+
+def test_what_was_resolved_before_3cx_failed_stays_resolved(intended, evening, company):
+    evening.fail(6, method="GET", status=403)
+    with pytest.raises(PbxRefused):
+        resolved(*intended, company)
+    assert evening.journal == {5: Outcome.DELETED, 6: None, 7: None}
+    resolved(*intended, company)
+    assert evening.journal[6] is Outcome.NOT_ATTEMPTED
+
+
+def test_nothing_is_planned_over_an_intent_that_can_not_be_resolved(intended, evening, company):
+    intended[0].close()
+    evening.fail(5, method="GET", status=403)
+    report = company.plan()
+    assert (report.status, report.exit_code) == (Status.BLOCKED, Exit.STATE)
+    assert report.findings[0].code == "unresolved_intents"
+    assert evening.journal == {5: None, 6: None, 7: None}
+
+
+# ------------------------------------------------------------------ values that refuse
+
+
+def a_probe(**changes):
+    values = {
+        "pbx_url": "https://pbx.example.com",
+        "pbx_version": "20.0.9",
+        "probed_at": NOW,
+        "etags": EtagKind.WEAK,
+        "if_match": IfMatch.ENFORCED,
+    }
+    return Probe(**values | changes)
+
+
+def a_plan(**changes):
+    values = {
+        "digest": "d" * 64,
+        "approved_by": "tester",
+        "guard": DeleteGuard.ETAG,
+        "probe": a_probe(),
+        "deletes": (),
+    }
+    return apply.ApprovedPlan(**values | changes)
+
+
+def test_an_approved_plan_with_its_proof_is_accepted():
+    assert a_plan().guard is DeleteGuard.ETAG
+    assert a_plan(guard=DeleteGuard.COMPARE, probe=None).probe is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"digest": ""},
+        {"approved_by": ""},
+        {"digest": "", "approved_by": "", "guard": DeleteGuard.COMPARE},
+        {"probe": None},
+        {"probe": a_probe(if_match=IfMatch.IGNORED)},
+        {"probe": a_probe(if_match=IfMatch.UNPROVEN)},
+    ],
+)
+def test_a_plan_without_approval_or_proof_can_not_be_made(changes):
+    with pytest.raises(ValueError, match=r"approved|proof"):
+        a_plan(**changes)
+
+
+@pytest.mark.parametrize("tag", ["", " ", "*", " * ", '"a"\r\nX: y', '"\x00"', '"\x7f"', '"a"\t'])
+def test_a_tag_that_would_switch_the_guard_off_is_none(tag):
+    with pytest.raises(ValueError, match="ETag"):
+        ServerEtag(tag=tag)
+
+
+@pytest.mark.parametrize("tag", ['"a"', 'W/"2001"'])
+def test_a_tag_that_a_server_issues_is_kept_as_it_is(tag):
+    assert ServerEtag(tag=tag).tag == tag
