@@ -9,14 +9,23 @@ from __future__ import annotations
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from reconcile.core import phones
 from reconcile.core.guards import Limits
 from reconcile.core.plan import Protection, Rules
+from reconcile.core.text import name_key
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import DeleteGuard, Mode
 
@@ -91,6 +100,18 @@ class Protect(_Section):
     tags: list[str] = []
     numbers: list[str] = []
     names: list[str] = []
+
+    @model_validator(mode="after")
+    def _protect_somebody(self) -> Self:
+        """An entry that no contact can ever fit would protect nobody, silently."""
+        empty = [
+            *(repr(n) for n in self.numbers if not phones.keys_or_text(n, "")),
+            *(repr(n) for n in self.names if not name_key(n)),
+            *(repr(t) for t in self.tags if not t.strip()),
+        ]
+        if empty:
+            raise ValueError(f"has entries that fit no contact: {', '.join(empty)}")
+        return self
 
 
 class Policy(_Section):
@@ -220,17 +241,14 @@ class Config(Document):
         """
         env, file = self.pbx.client_secret_env, self.pbx.client_secret_file
         if bool(env) == bool(file):
-            raise _secret_error("name one of pbx.client_secret_env and pbx.client_secret_file")
+            what = "name one of pbx.client_secret_env and pbx.client_secret_file"
+            raise _secret_error(what, hint="edit the configuration, then: reconcile doctor")
         secret = environ.get(env, "") if env else _secret_of(self.path(file))
         if not secret.strip():
             place = f"the environment variable {env}" if env else f"the file {file}"
-            raise _secret_error(f"{place} is missing or empty")
+            mend = f"export {env}=…" if env else f"put the secret into {file}"
+            raise _secret_error(f"{place} is missing or empty", hint=mend)
         return secret.strip()
-
-    @property
-    def pbx_origin(self) -> str:
-        """The address that the state is bound to."""
-        return self.pbx.url.rstrip("/")
 
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to the configuration's own folder."""
@@ -244,15 +262,16 @@ def _secret_of(path: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     if stat.S_IMODE(mode) & 0o077:
-        raise _secret_error(f"{path.name} can be read by others; chmod 600 {path.name}")
+        mend = f"chmod 600 {path.name}"
+        raise _secret_error(f"{path.name} can be read by others; {mend}", hint=mend)
     return text
 
 
-def _secret_error(what: str) -> ConfigError:
+def _secret_error(what: str, *, hint: str) -> ConfigError:
     return ConfigError(
         "The client secret of the 3CX API is not available.",
         problems=[Problem(code="config", message=what)],
-        hint="reconcile doctor",
+        hint=hint,
     )
 
 

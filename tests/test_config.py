@@ -82,6 +82,10 @@ def test_every_problem_is_listed_at_once_with_its_path(tmp_path):
         ('contact_types = ["3cx"]', "pbx.contact_types"),
         ("contact_types = []", "pbx.contact_types"),
         ('delete_guard = "none"', "pbx.delete_guard"),
+        ('[policy]\nprotect = { numbers = ["110", "0000"] }', "policy.protect"),
+        ('[policy]\nprotect = { names = ["-"] }', "policy.protect"),
+        ('[policy]\nprotect = { tags = [" "] }', "policy.protect"),
+        ("[policy]\ngrace_hours = inf", "policy.grace_hours"),
     ],
 )
 def test_an_impossible_value_names_its_path(tmp_path, line, path):

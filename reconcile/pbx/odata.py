@@ -35,6 +35,8 @@ _MAX_TITLE: Final = 80
 _MAX_DETAILS: Final = 10
 _UNDECODABLE: Final = "\ufffd"
 _MAX_RETRY_DIGITS: Final = 9
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""An escape that may be half a surrogate pair."""
 _ETAG: Final = re.compile(r'(?:W/)?"[ \x21\x23-\x7e]*"|[\x21\x23-\x2b\x2d-\x7e]+')
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
@@ -221,7 +223,21 @@ def _document(body: bytes) -> dict[str, Any]:
         raise _untrusted("JSON that is no object")
     if "error" in document and not {"value", "Id"} & document.keys():
         raise _untrusted(f"success with an error inside: {explain(body).text}")
-    return document
+    return _whole(document) if _SURROGATE.search(body) else document
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same JSON with U+FFFD for each half of a surrogate pair, which is no text anywhere else.
+
+    JSON can escape such a half (RFC 8259, section 8.2); files, databases and Arrow can't hold it.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
 
 
 def _no_constant(name: str) -> float:

@@ -480,3 +480,9 @@ def test_a_date_means_the_seconds_until_then(seconds: int) -> None:
 def test_no_retry_after_is_negative_or_breaks_anything(value: str) -> None:
     seconds = odata.retry_after(value, now=NOW)
     assert seconds is None or seconds >= 0
+
+
+def test_half_a_surrogate_pair_is_no_text_and_stops_nobody() -> None:
+    body = rb'{"value": [{"Id": 1, "FirstName": "A\ud800", "LastName": "\ud83d\ude00"}]}'
+    (contact,) = odata.parse_page(body).contacts()
+    assert contact.fields == {"FirstName": "A\ufffd", "LastName": "\U0001f600"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 
 import pytest
+from company import hired
 
-from reconcile.errors import StateError
-from reconcile.model import Exit, Outcome, Status
+from reconcile.errors import ApprovalRefused, StateError
+from reconcile.model import Exit, Outcome, Status, Verdict
 
 LISTING = "/xapi/v1/Contacts?"
 
@@ -72,6 +74,68 @@ def test_a_blocked_apply_leaves_the_approval_unspent(two_due):
     assert company.apply(digest).exit_code == Exit.PBX
     company.server.clear_script()
     assert company.apply(digest).status is Status.APPLIED
+
+
+def test_another_delete_guard_makes_a_plan_outdated(two_due):
+    company, digest = two_due
+    company.settings["pbx.delete_guard"] = "compare"
+    report = company.apply(digest)
+    assert report.exit_code == Exit.APPROVAL
+    assert report.findings[0].observed == "another delete guard"
+    assert company.has(5)
+
+
+def test_a_plan_of_the_future_is_not_applied(two_due):
+    company, digest = two_due
+    company.now -= timedelta(minutes=5)
+    with pytest.raises(ApprovalRefused):
+        company.apply(digest)
+
+
+def test_somebody_seen_in_a_doubtful_export_is_no_longer_absent(company):
+    company.settings["mode"] = "auto"
+    company.export()
+    company.run()
+    company.tomorrow()
+    company.export(without=[5])
+    company.run()
+    company.tomorrow()
+    company.export(without=range(50, 100))
+    assert company.run().exit_code == Exit.APPROVAL
+    company.tomorrow()
+    company.export(without=[5], extra=[hired(1)])
+    report = company.run()
+    (waiting,) = [c for c in report.contacts if c.id == 5]
+    assert (waiting.verdict, waiting.absent_exports) == (Verdict.WAITING, 1)
+    assert company.has(5)
+
+
+def test_vetoes_that_nobody_saw_are_not_approved(two_due):
+    company, digest = two_due
+    numbers = [company.book.get(i)["PhoneNumber"] for i in (5, 6)]
+    path = company.export(without=[5, 6], extra=[hired(1)])
+    lines = path.read_text().splitlines()
+    lines[0] += ",Remark"
+    lines[1:] = [f"{line}," for line in lines[1:]]
+    lines[1] += f"once {numbers[0]}"
+    lines[2] += f"once {numbers[1]}"
+    company.now += timedelta(hours=2)
+    company.export(raw=("\r\n".join(lines) + "\r\n").encode())
+    report = company.apply(digest)
+    assert report.exit_code == Exit.APPROVAL
+    assert company.has(5)
+    assert company.has(6)
+
+
+def test_taking_a_protection_away_starts_the_grace(company):
+    company.settings.update({"mode": "auto", "policy.protect": {"ids": [5]}})
+    company.until_due(5)
+    company.run()
+    del company.settings["policy.protect"]
+    company.tomorrow()
+    company.export(without=[5], extra=[hired(2)])
+    (waiting,) = [c for c in company.run().contacts if c.id == 5]
+    assert (waiting.verdict, waiting.absent_exports) == (Verdict.WAITING, 1)
 
 
 def test_a_contact_that_became_protected_is_no_longer_due(two_due):
