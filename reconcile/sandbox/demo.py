@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from reconcile import byhand, config, run
+from reconcile.errors import UsageError
 from reconcile.model import Outcome
 from reconcile.report import text
 from reconcile.sandbox.book import Book
@@ -171,6 +172,8 @@ def _configured(folder: Path, url: str) -> Config:
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
+        if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+            raise UsageError(f"{keep} is not an empty folder.", hint="reconcile demo")
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
         return
