@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reconcile import config as configuration
 from reconcile import crm
+from reconcile.core import guards
 from reconcile.errors import PbxRefused, ReconcileError
 from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
 from reconcile.pbx.client import PbxReader
@@ -220,14 +221,22 @@ def _guard(config: Config, listed: PbxSnapshot, known: Probe | None) -> Check:
     kind = known.etags if known else listed.etag_kind
     if_match = known.if_match if known else IfMatch.UNPROVEN
     said = f"ETags {kind}, If-Match {if_match}, delete_guard {config.pbx.delete_guard}"
-    compare = 'set pbx.delete_guard = "compare" (it narrows the window and can\'t close it)'
-    if config.pbx.delete_guard is DeleteGuard.COMPARE or if_match is IfMatch.ENFORCED:
+    if config.pbx.delete_guard is DeleteGuard.COMPARE:
         return _ok("etags", said)
-    if kind is EtagKind.NONE or if_match is IfMatch.IGNORED:
-        return Check(name="etags", state="fail", said=said, mend=compare, exit_code=Exit.PBX)
+    if known is None and listed.etag_kind is not EtagKind.NONE:
+        return Check(
+            name="etags",
+            state="warn",
+            said=f"{said}: proved before the first delete",
+            mend="to prove it now, on a throw-away contact: reconcile doctor --probe",
+        )
+    finding = guards.unguarded(known, listed.etag_kind)
+    if finding is None:
+        return _ok("etags", said)
     return Check(
         name="etags",
-        state="warn",
-        said=f"{said}: proved before the first delete",
-        mend="to prove it now, on a throw-away contact: reconcile doctor --probe",
+        state="fail",
+        said=f"{said}: {finding.observed}",
+        mend=finding.hint,
+        exit_code=finding.exit_code,
     )

@@ -412,16 +412,16 @@ def _delete_guard(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def unguarded(probe: Probe, listed: EtagKind) -> Finding | None:
+def unguarded(probe: Probe | None, listed: EtagKind) -> Finding | None:
     """What blocks an apply under `etag` after the probe; None if the guard was proved.
 
     `listed` is what the listing shows of ETags: a probe that could not even begin saw none.
     """
-    if probe.if_match is IfMatch.ENFORCED:
+    if probe is not None and probe.if_match is IfMatch.ENFORCED:
         return None
-    observed = f"ETags {probe.etags}, If-Match {probe.if_match}: {probe.detail}"
-    if probe.if_match is IfMatch.IGNORED or listed is EtagKind.NONE:
-        return _unavailable(observed)
+    observed = probe.detail if probe and probe.detail else "nothing was proved"
+    if listed is EtagKind.NONE or (probe is not None and probe.if_match is IfMatch.IGNORED):
+        return _unavailable("3CX issues no ETags" if listed is EtagKind.NONE else observed)
     return Finding(
         code="delete_guard_unproven",
         level=Level.BLOCK,

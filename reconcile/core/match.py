@@ -166,7 +166,8 @@ def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[..., Iterable[str]])
     """Cells (at, value[, region]) → keys (at, kind, value, key); each distinct cell parsed once."""
     by = [name for name in ("value", "region") if name in cells]
     distinct = cells[by].drop_duplicates()
-    keyed = [(*row, key) for row in distinct.itertuples(index=False) for key in parse(*row)]
+    cells_once = zip(*(distinct[name] for name in by), strict=True)
+    keyed = [(*cell, key) for cell in cells_once for key in parse(*cell)]
     table = pd.DataFrame(keyed, columns=[*by, "key"]).astype("str")
     keys = cells.astype({"value": "str"}).merge(table, on=by)
     keys["kind"] = keys["key"].str.startswith(phones.SHORT).map({True: "short", False: kind})

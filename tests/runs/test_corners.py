@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from company import hired
 
-from reconcile.errors import ApprovalRefused, StateError
+from reconcile import byhand
+from reconcile.errors import ApprovalRefused, ReconcileError, StateError
 from reconcile.model import Exit, Outcome, Status, Verdict
 
 LISTING = "/xapi/v1/Contacts?"
@@ -175,3 +176,17 @@ def test_a_state_that_fails_in_the_middle_says_what_was_done(two_due):
     assert caught.value.consequence.startswith("Deleted before: 1.")
     assert not company.has(5)
     assert company.has(6)
+
+
+def test_nothing_is_adopted_while_a_side_can_not_be_read(company):
+    company.export(raw=b"")
+    with pytest.raises(ReconcileError, match="no plan to work with") as caught:
+        byhand.adopt_once(
+            company.config,
+            company.world(),
+            ids=None,
+            exceptions=byhand.Exceptions(),
+            confirm=lambda _adoption: True,
+        )
+    assert caught.value.exit_code == Exit.EXPORT
+    assert caught.value.problems[0].code == "export_empty"
