@@ -114,13 +114,13 @@ def make(session: Session, request: Request) -> Planned:
         version=__version__,
         delete_guard=config.pbx.delete_guard,
     )
-    problems = _resolve(session) if request.record else ()
+    empty = replace(empty, findings=_resolve(session) if request.record else ())
     crm_side, crm_problems = _read_crm(session, request)
     pbx_side, pbx_problems = _read_pbx(session)
     if stop := session.world.interrupted():
         return Planned(result=replace(empty, crm=crm_side, pbx=pbx_side, interrupted_by=stop))
     if crm_side is None or pbx_side is None:
-        findings = (*problems, *crm_problems, *pbx_problems)
+        findings = (*crm_problems, *pbx_problems, *empty.findings)
         return Planned(result=replace(empty, findings=findings, crm=crm_side, pbx=pbx_side))
     return _compared(session, request, _Read(empty, crm_side, pbx_side))
 
@@ -176,7 +176,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
     return Planned(
         result=replace(
             empty,
-            findings=guards.with_digest(findings, made.digest),
+            findings=(*guards.with_digest(findings, made.digest), *empty.findings),
             crm=crm_side,
             pbx=pbx_side,
             matching=matching,
@@ -268,7 +268,10 @@ def findings_of(error: ReconcileError, subject: Subject) -> tuple[Finding, ...]:
 
 
 def _resolve(session: Session) -> tuple[Finding, ...]:
-    """Before anything else: what became of the intents of a run that died."""
+    """Before anything else: what became of the intents of a run that died.
+
+    If that can't be found out, the guard on unresolved intents blocks; this says why.
+    """
     actions = session.ledger.actions(unresolved=True)
     if not actions:
         return ()
@@ -277,7 +280,7 @@ def _resolve(session: Session) -> tuple[Finding, ...]:
             actions, reader=session.reader, journal=session.ledger, clock=session.world.clock
         )
     except PbxError as error:
-        return findings_of(error, Subject.PBX)
+        return tuple(replace(f, level=Level.INFO) for f in findings_of(error, Subject.PBX))
     return ()
 
 

@@ -178,7 +178,7 @@ def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
             limit="0",
             message=f"An earlier run died while it deleted contact {ids}, and 3CX could not be"
             " asked what became of it.",
-            hint="reconcile doctor, then the same command again",
+            hint="reconcile doctor, then: reconcile plan",
             exit_code=Exit.STATE,
         )
 
