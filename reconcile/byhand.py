@@ -31,7 +31,7 @@ from reconcile.model import (
 )
 from reconcile.pbx.client import PbxWriter
 from reconcile.pbx.connection import origin
-from reconcile.planning import Request, planned_decisions
+from reconcile.planning import Request, planned_decisions, resolve_intents
 from reconcile.run import apply_plan, prove_guard
 from reconcile.session import Session, World, opened
 from reconcile.store.ledger import Ledger
@@ -80,6 +80,7 @@ def restore_once(
     if there is nothing to restore.
     """
     with opened(config, world, "restore") as session:
+        resolve_intents(session)
         tombstones = _restorable(session, run_id, contact_id)
         if dry_run:
             return tuple(_foreseen(t) for t in tombstones)
@@ -327,6 +328,7 @@ def delete_by_hand(
     contact, or if it is protected or of a type that is not managed.
     """
     with opened(config, world, "contact delete") as session:
+        resolve_intents(session)
         listed = session.reader.snapshot(now=session.now())
         found = session.reader.contact(contact_id)
         if found is None:

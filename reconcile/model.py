@@ -29,8 +29,6 @@ NUMBER_FIELDS: Final = (
 )
 """The properties of Pbx.Contact that hold a number; BusinessFax is read, but never matched on."""
 
-REPORT_SCHEMA: Final = "reconcile-report/1"
-
 
 class Exit(IntEnum):
     """The exit codes of section 7 of the design."""

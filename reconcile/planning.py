@@ -114,7 +114,7 @@ def make(session: Session, request: Request) -> Planned:
         version=__version__,
         delete_guard=config.pbx.delete_guard,
     )
-    empty = replace(empty, findings=_resolve(session) if request.record else ())
+    empty = replace(empty, findings=resolve_intents(session) if request.record else ())
     crm_side, crm_problems = _read_crm(session, request)
     pbx_side, pbx_problems = _read_pbx(session)
     if stop := session.world.interrupted():
@@ -267,7 +267,7 @@ def findings_of(error: ReconcileError, subject: Subject) -> tuple[Finding, ...]:
     )
 
 
-def _resolve(session: Session) -> tuple[Finding, ...]:
+def resolve_intents(session: Session) -> tuple[Finding, ...]:
     """Before anything else: what became of the intents of a run that died.
 
     If that can't be found out, the guard on unresolved intents blocks; this says why.

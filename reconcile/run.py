@@ -147,12 +147,13 @@ def prove_guard(
 ) -> tuple[Probe | None, Finding | None]:
     """The proof that a stale ETag is refused: the stored one, or one made now.
 
+    A PBX that hides its version is asked again every time: an update would go unnoticed.
     Gives the probe, and the finding that blocks if the configured guard is not to be had.
     """
     probe = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
     if not needed or session.config.pbx.delete_guard is DeleteGuard.COMPARE:
         return probe, None
-    if probe is None or probe.if_match is IfMatch.UNPROVEN:
+    if probe is None or probe.if_match is IfMatch.UNPROVEN or not pbx_side.version:
         probe = probe_pbx(session.connection, session.reader, now=session.now())
         session.ledger.save_probe(probe)
     return probe, guards.unguarded(probe, pbx_side.etag_kind)

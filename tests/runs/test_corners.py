@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,9 @@ from company import hired
 
 from reconcile import byhand
 from reconcile.errors import ApprovalRefused, ReconcileError, StateError
-from reconcile.model import Exit, Outcome, Status, Verdict
+from reconcile.model import DeleteGuard, Exit, Outcome, Status, Verdict
+from reconcile.run import prove_guard
+from reconcile.session import opened
 
 LISTING = "/xapi/v1/Contacts?"
 
@@ -190,3 +193,37 @@ def test_nothing_is_adopted_while_a_side_can_not_be_read(company):
         )
     assert caught.value.exit_code == Exit.EXPORT
     assert caught.value.problems[0].code == "export_empty"
+
+
+def test_a_pbx_that_hides_its_version_is_asked_for_its_proof_every_time(two_due):
+    company, _ = two_due
+    with opened(company.config, company.world(), "apply") as session:
+        listed = replace(session.reader.snapshot(now=company.now), version="")
+        for _ in range(2):
+            probe, refused = prove_guard(session, listed, needed=True)
+            assert refused is None
+            session.ledger.save_probe(replace(probe, pbx_version=""))
+    made = [r for r in company.server.requests if r.method == "POST" and "Contacts" in r.path]
+    assert len(made) == 2
+
+
+def test_a_restore_after_a_run_that_died_looks_first(two_due):
+    """The delete took effect, and nobody was left to write its outcome down."""
+    company, _ = two_due
+    with company.ledger() as ledger:
+        run_id = ledger.begin_run(command="apply", mode="review", now=company.now)
+        entity = company.book.get(5)
+        ledger.intend(
+            run_id=run_id,
+            contact_id=5,
+            fingerprint="as it was",
+            guard=DeleteGuard.ETAG,
+            entity={k: v for k, v in entity.items() if v is not None},
+            reason="it left",
+            crm_id="",
+            now=company.now,
+        )
+    company.book.remove(5)
+    (back,) = byhand.restore_once(company.config, company.world(), run_id=run_id)
+    assert back.done == "restored"
+    assert company.has(back.new_id)
