@@ -7,14 +7,15 @@ but a GET is ever repeated blindly: after an answer that leaves open what happen
 | answer to DELETE             | what is done                                                    |
 |------------------------------|-----------------------------------------------------------------|
 | 200, 204                     | `deleted`; a run's first one is confirmed by GET before the next|
-| 404, 410                     | `already_gone`; two in a row that no re-read foresaw: stop.     |
-|                              | After an answer that left it open, it was ours: `deleted`       |
+| 404, 410                     | look: there → `refused`, stop; gone → `already_gone`; two in a  |
+|                              | row that no re-read foresaw: stop. After an answer that left it |
+|                              | open, it was ours: `deleted`                                    |
 | 412, 409, 428                | `changed`: kept, never tried again in this run                  |
 | 401                          | begun again from its re-read; a second 401 stops the run        |
 | 429, 503                     | wait as asked (bounded), begun again from its re-read           |
 | other 5xx, timeout, lost     | look: gone → `deleted`; unchanged → once more; changed →        |
 |                              | `changed`; unreadable → `unconfirmed`, stop                     |
-| 403, 3xx, 405, anything else | `refused`, stop                                                 |
+| 403, 3xx, 405, anything else | stop, and look: `refused`, unless it is gone: `deleted`         |
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ _WAIT: Final = 2.0
 """Seconds, when a 429 or 503 doesn't say how long."""
 _MAX_WAITS: Final = 3
 _MAX_UNFORESEEN: Final = 2
+_LEFT_OPEN: Final = "an earlier run left it open; a look showed that"
 
 
 class Reader(Protocol):
@@ -259,8 +261,7 @@ class _Hand:
         if status in _DONE:
             return self._deleted(attempt, detail)
         if status in _GONE or answer.not_found:
-            gone = self._found_gone if attempt.in_doubt else self._unforeseen
-            return gone(attempt, detail)
+            return self._said_gone(attempt, detail)
         if status in _MOVED:
             return self._end(attempt, Outcome.CHANGED, detail)
         if status == _UNAUTHORIZED and attempt.allows_renewal():
@@ -270,7 +271,7 @@ class _Hand:
             return None
         if status is None or status in _BROKEN:
             return self._unknown(attempt, detail)
-        raise self._stop(attempt, Outcome.REFUSED, detail)
+        raise self._refused(attempt, detail)
 
     def _deleted(self, attempt: _Attempt, detail: str) -> ContactOutcome:
         """Book it; the canary only after a GET has shown that it is really gone."""
@@ -283,20 +284,37 @@ class _Hand:
         self.unforeseen = 0
         return self._end(attempt, Outcome.DELETED, detail)
 
-    def _unforeseen(self, attempt: _Attempt, detail: str) -> ContactOutcome:
+    def _said_gone(self, attempt: _Attempt, detail: str) -> ContactOutcome:
         """Gone between re-read and DELETE: by a person once, by a wrong base path twice."""
+        doubted, attempt.without_effect = attempt.in_doubt, False
+        if self._reread(attempt) is not None:
+            raise self._stop(attempt, Outcome.REFUSED, f"{detail}, but the contact is there")
+        if doubted:
+            return self._found_gone(attempt, detail)
         self.unforeseen += 1
         if self.unforeseen >= _MAX_UNFORESEEN:
             why = f"{detail}, twice in a row for contacts that had just been read"
             raise self._stop(attempt, Outcome.ALREADY_GONE, why)
         return self._end(attempt, Outcome.ALREADY_GONE, detail)
 
+    def _refused(self, attempt: _Attempt, detail: str) -> _Stop:
+        """Nothing more in this run; what such an answer did to the contact, a look shows."""
+        try:
+            current = self.tools.reader.contact(attempt.decision.contact.id)
+        except PbxError:
+            unsure = attempt.in_doubt
+            return self._stop(attempt, Outcome.UNCONFIRMED if unsure else Outcome.REFUSED, detail)
+        if current is None:
+            why = f"{detail}; a look showed that it is gone"
+            return self._stop(attempt, Outcome.DELETED, why)
+        return self._stop(attempt, Outcome.REFUSED, detail)
+
     def _waited(self, attempt: _Attempt, answer: Answer, detail: str) -> None:
         """Wait as long as the server asks; stop if that is too long or too often."""
         wait = _WAIT if answer.retry_after is None else answer.retry_after
         attempt.waits += 1
         if attempt.waits > _MAX_WAITS or wait > _MAX_WAIT:
-            raise self._stop(attempt, Outcome.REFUSED, f"{detail}, and asks to wait too long")
+            raise self._refused(attempt, f"{detail}, and asks to wait too long")
         self.tools.sleep(max(wait, 0.0))
 
     def _unknown(self, attempt: _Attempt, detail: str) -> ContactOutcome | None:
@@ -364,7 +382,9 @@ def resolve(
     journal: Journal,
     clock: Callable[[], datetime],
 ) -> tuple[ContactOutcome, ...]:
-    """Find out what became of the intents of a run that died: by looking, never by assuming.
+    """Find out what became of intents that a run left open: by looking, never by assuming.
+
+    A run that died left them without an outcome; one that could not look, `unconfirmed`.
 
     Raises PbxError if 3CX can't be asked; what was resolved until then stays resolved.
     """
@@ -376,11 +396,11 @@ def _resolved(
 ) -> ContactOutcome:
     current = reader.contact(action.contact_id)
     if current is None:
-        outcome, detail = Outcome.DELETED, "a run died over it; a look showed that it is gone"
+        outcome, detail = Outcome.DELETED, f"{_LEFT_OPEN} it is gone"
     elif current[0].fingerprint == action.fingerprint:
-        outcome, detail = Outcome.NOT_ATTEMPTED, "a run died over it; a look showed it unchanged"
+        outcome, detail = Outcome.NOT_ATTEMPTED, f"{_LEFT_OPEN} it is unchanged"
     else:
-        outcome, detail = Outcome.CHANGED, "a run died over it; a look showed that it changed"
+        outcome, detail = Outcome.CHANGED, f"{_LEFT_OPEN} it changed"
     journal.settle(action.id, outcome=outcome, detail=detail, now=clock())
     return ContactOutcome(
         contact_id=action.contact_id, outcome=outcome, guard=action.guard, detail=detail

@@ -268,7 +268,7 @@ def findings_of(error: ReconcileError, subject: Subject) -> tuple[Finding, ...]:
 
 
 def resolve_intents(session: Session) -> tuple[Finding, ...]:
-    """Before anything else: what became of the intents of a run that died.
+    """Before anything else: what became of the intents that a run left open.
 
     If that can't be found out, the guard on unresolved intents blocks; this says why.
     """

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import httpx
 
-from reconcile.errors import PbxError, PbxRefused, PbxUntrusted
+from reconcile.errors import PbxError, PbxRefused, PbxUnreachable, PbxUntrusted
 from reconcile.pbx.connection import Connection, origin_of
 from reconcile.pbx.failures import Transient, from_reply, said
 
@@ -36,6 +36,9 @@ _ENDLESS: Final = 1e9
 """Seconds that no token lives."""
 _MAX_REJECTIONS: Final = 3
 """Tokens rejected before their time, in the life of one session."""
+_MAX_FAILURES: Final = 3
+"""Token requests in a row that ended without a verdict on the credentials. A PBX that answers 500
+to wrong ones must not be asked by every lane and every command's next step."""
 _VALUE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -65,6 +68,7 @@ class TokenAuth(httpx.Auth):
         self._lock = Lock()
         self._token: _Token | None = None
         self._rejections = 0
+        self._failures = 0
         self._refusal: PbxError | None = None
 
     def sync_auth_flow(
@@ -118,12 +122,14 @@ class TokenAuth(httpx.Auth):
 
     def _fetch(self) -> _Token:
         try:
-            return self._parsed(self._post(self._form()))
-        except Transient:
+            token = self._parsed(self._post(self._form()))
+        except PbxError as error:
+            self._failures += 1
+            if not isinstance(error, Transient) or self._failures >= _MAX_FAILURES:
+                self._refusal = error
             raise
-        except PbxError as refusal:
-            self._refusal = refusal
-            raise
+        self._failures = 0
+        return token
 
     def _form(self) -> dict[str, str]:
         return {
@@ -176,4 +182,6 @@ def _seconds(value: object) -> float:
 
 
 def _again(refusal: PbxError) -> PbxError:
-    return type(refusal)(refusal.message, hint=refusal.hint, code=refusal.code)
+    """The same refusal, and nothing that anybody waits for and tries again."""
+    kind = PbxUnreachable if isinstance(refusal, Transient) else type(refusal)
+    return kind(refusal.message, hint=refusal.hint, code=refusal.code)

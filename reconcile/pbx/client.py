@@ -66,6 +66,16 @@ class PbxReader:
         """What the PBX's clock showed at its last answer, in UTC; None if it didn't say."""
         return self.session.server_time
 
+    @property
+    def paging(self) -> str:
+        """How the last listing was read: by `skip` or by `key`; "" before the first."""
+        return self._listing.paging
+
+    @property
+    def page_size(self) -> int:
+        """The most contacts that this PBX lets a page have, as far as it was asked."""
+        return self._listing.page_size
+
     def version(self) -> str:
         """The PBX's version, from the header of any answer; "" if it doesn't say."""
         if not self.session.version:
@@ -92,8 +102,8 @@ class PbxReader:
     def contact(self, contact_id: int) -> tuple[Contact, dict[str, Any]] | None:
         """One contact as it is now, and its entity without annotations for the tombstone.
 
-        None only if the server says in so many words that there is none, and its listing, which
-        shows that the base path is right, agrees.
+        None only if the server doesn't have it at its address, and its listing, which shows that
+        the base path is right, has no contact with this Id either.
         """
         target = odata.contact_path(contact_id)
         reply = self.session.get(target, expected=_MAYBE_MISSING)
@@ -111,7 +121,7 @@ class PbxReader:
         Raises PbxUntrusted if they are more than a page, and so not surely all.
         """
         page = self._filtered(odata.equals(name, text))
-        if page.next_link or len(page) >= odata.PAGE_SIZE:
+        if page.has_more or len(page) >= odata.PAGE_SIZE:
             raise _contradiction(f"has so many contacts with one {name} that it cuts them short")
         return tuple(c for c in page.contacts() if c.field(name) == text)
 
@@ -125,11 +135,15 @@ class PbxReader:
         return odata.parse_page(self.session.get(f"{CONTACTS}?{options}").body)
 
     def _believe_missing(self, contact_id: int, reply: Reply) -> None:
-        """Raise unless both the answer and the listing say that there is no such contact."""
-        if not _says_missing(reply):
-            raise from_reply(reply, self.connection)
-        if contact_id in self._filtered(f"Id eq {contact_id}").ids:
-            raise _contradiction(f"lists contact {contact_id} and says that there is none")
+        """Raise unless the listing agrees; how a missing Id is answered differs between builds."""
+        try:
+            listed = self._filtered(f"Id eq {contact_id}").ids
+        except PbxRefused:
+            raise from_reply(reply, self.connection) from None
+        if contact_id in listed:
+            raise _contradiction(f"lists contact {contact_id} and {said(reply)} for it")
+        if listed:
+            raise _contradiction(f"sent other contacts than the one with Id {contact_id}")
 
 
 class PbxWriter:

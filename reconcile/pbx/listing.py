@@ -1,31 +1,74 @@
 """The whole phonebook, or nothing.
 
-Owns the proof of completeness: ids unique, and as many as the server counted before and after.
+Owns the proof of completeness: pages that join without a seam, ids unique, and as many as the
+server counted before and after; where it doesn't count, or counts too few, two readings that agree.
 Must never return a part: a listing that doesn't add up is read once more, and then refused.
+
+The server's next links are never followed. Where the next page begins is known without them, so
+none can lead to another origin, to the same page again, or past contacts.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from reconcile.errors import PbxUntrusted
 from reconcile.pbx import odata
+from reconcile.pbx.failures import from_reply
 from reconcile.pbx.odata import CONTACTS, PAGE_SIZE, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from reconcile.pbx.session import Session
+    from reconcile.pbx.transport import Reply
 
-_MAX_CONTACTS: Final = 10_000_000
 _READ_OR_REFUSED: Final = (HTTPStatus.OK, HTTPStatus.BAD_REQUEST)
+_MAX_CONTACTS: Final = 10_000_000
+_MOVED: Final = "its pages don't join, as if contacts moved while they were read"
 
 
 class _Mismatch(Exception):
     """This reading doesn't add up: something changed meanwhile, or the server's paging is off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """One reading from the first page to an end, and what speaks for its completeness."""
+
+    page: Page
+    before: int | None
+    """How many contacts the server counted; None if it doesn't count."""
+    after: int | None
+    problem: str = ""
+
+    @property
+    def is_proven(self) -> bool:
+        """The server counted exactly these, before and after."""
+        return not self.problem and self.before == self.after == len(self.page)
+
+    def agrees_with(self, earlier: _Reading) -> bool:
+        """The same contacts twice, and no count that speaks of more.
+
+        `@odata.count` is missing or as small as a page on some builds, so it can't refute what was
+        sent; but more than was sent can't be all.
+        """
+        counts = (self.before, self.after)
+        return (
+            not (self.problem or earlier.problem)
+            and self.page.ids == earlier.page.ids
+            and all(count is None or count <= len(self.page) for count in counts)
+        )
+
+    def __str__(self) -> str:
+        if self.problem:
+            return self.problem
+        counts = "/".join("none" if n is None else str(n) for n in (self.before, self.after))
+        return f"it counted {counts} contacts before/after and sent {len(self.page)}"
 
 
 class Listing:
@@ -37,6 +80,10 @@ class Listing:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.paging: Literal["", "skip", "key"] = ""
+        """How the last listing was read; "" before the first."""
+        self.page_size = PAGE_SIZE
+        """Contacts per page: what this PBX lets `$top` be, at most."""
 
     def read(self, progress: Callable[[int, int], None] | None = None) -> Page:
         """All contacts, in ascending order of Id.
@@ -44,149 +91,166 @@ class Listing:
         Raises PbxUntrusted (`pbx_incomplete`) if two readings don't add up, else any PbxError.
         """
         report = progress or (lambda _read, _all: None)
-        try:
-            return self._read_once(report)
-        except _Mismatch as first:
-            try:
-                return self._read_once(report)
-            except _Mismatch as second:
-                raise _incomplete(first, second) from second
+        first = self._read_once(report)
+        if first.is_proven:
+            return first.page
+        second = self._read_once(report)
+        if second.is_proven or second.agrees_with(first):
+            return second.page
+        raise _incomplete(first, second)
 
-    def _read_once(self, progress: Callable[[int, int], None]) -> Page:
-        first = self._first()
-        if first is None:
-            before = self._count()
-            pages = self._read_by_key(before, progress)
-        else:
-            before = _counted(first)
-            pages = self._read_windows(first, before, progress)
-        _check(pages, before=before, after=self._count())
-        return odata.merge(pages)
+    def _read_once(self, progress: Callable[[int, int], None]) -> _Reading:
+        before = self._count()
+        try:
+            page, problem = odata.merge(self._pages(before, progress)), ""
+        except _Mismatch as mismatch:
+            page, problem = Page(), str(mismatch)
+        after = self._count()
+        return _Reading(page=page, before=before, after=after, problem=problem or _repeats(page))
+
+    def _pages(self, count: int | None, progress: Callable[[int, int], None]) -> list[Page]:
+        first = self._reply(_at(0))
+        if first.status == HTTPStatus.OK:
+            self.paging = "skip"
+            return self._read_windows(odata.parse_page(first.body), count, progress)
+        self.paging = "key"
+        return self._read_by_key(count, progress)
+
+    def _count(self) -> int | None:
+        """Asked for by itself: some answers that count bring no contacts."""
+        return self._page({"count": "true"}, top=1).count
 
     # ------------------------------------------------------------------ by $skip
 
-    def _first(self) -> Page | None:
-        """The first page with the count, or None if the PBX refuses `$skip` or `$orderby`."""
-        target = _target(top=PAGE_SIZE, skip=0, count="true", orderby="Id")
-        reply = self._session.get(target, expected=_READ_OR_REFUSED)
-        return odata.parse_page(reply.body) if reply.status == HTTPStatus.OK else None
-
     def _read_windows(
-        self, first: Page, count: int, progress: Callable[[int, int], None]
+        self, first: Page, count: int | None, progress: Callable[[int, int], None]
     ) -> list[Page]:
-        """Every window up to the count, and one position more, lest the count cut it short."""
-        starts = range(0, count + 1, PAGE_SIZE)
-        lanes = ThreadPoolExecutor(self._session.connection.concurrency)
-        try:
-            windows = [
-                lanes.submit(self._window, start, count - start, None if start else first)
-                for start in starts
-            ]
-            read = 0
-            for window in as_completed(windows):
-                read += sum(map(len, window.result()))
-                progress(read, count)
-            return [page for window in windows for page in window.result()]
-        finally:
-            lanes.shutdown(cancel_futures=True)
+        """Every window until one is not full; the count only says how far to reach ahead.
 
-    def _window(self, start: int, expected: int, page: Page | None) -> list[Page]:
-        """The contacts from `start`, at most a page of them, however short the server cuts it.
-
-        A cut is continued by the server's own next link, or else by `$skip`; the end is an empty
-        page, or a short one without a link once all that were counted are there.
+        A window begins with the last contact of the one before it: what is removed while another
+        is added moves everything between them, and that shows at the seam.
         """
-        pages: list[Page] = []
-        followed: set[str] = set()
-        missing = PAGE_SIZE
-        while True:
-            page = page or self._part(start + PAGE_SIZE - missing, missing)
-            pages.append(odata.head(page, missing))
-            missing -= len(pages[-1])
-            all_counted = PAGE_SIZE - missing >= expected
-            if not missing or not page or (all_counted and not page.next_link):
-                return pages
-            page = self._follow(page.next_link, followed) if page.next_link else None
+        step, lanes = self.page_size - 1, self._session.connection.concurrency
+        windows: dict[int, Page] = {}
+        running: dict[Future[Page], int] = {}
+        start = read = 0
+        ended = False
+        pool = ThreadPoolExecutor(lanes)
+        try:
+            while running or not ended:
+                while not ended and len(running) < 2 * lanes and _reaches(start, count, running):
+                    running[pool.submit(self._window, start, None if start else first)] = start
+                    start += step
+                for window in wait(running, return_when=FIRST_COMPLETED).done:
+                    at, page = running.pop(window), window.result()
+                    windows[at] = page
+                    _check_seams(windows, at, step)
+                    ended = ended or len(page) < self.page_size
+                    read = _bounded(read + len(page))
+                    progress(min(read, count or read), count or read)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return [odata.section(windows[at], 1 if at else 0) for at in sorted(windows)]
 
-    def _part(self, skip: int, top: int) -> Page:
-        return self._page(_target(top=top, skip=skip, orderby="Id"))
-
-    def _follow(self, link: str, followed: set[str]) -> Page:
-        target = odata.next_target(link, origin=self._session.connection.url)
-        if target in followed:
-            raise PbxUntrusted(
-                "3CX names a page as the next one that has been read already.",
-                hint="Run it again; if it happens again, the PBX or a proxy is at fault.",
-                code="pbx_untrusted",
-            )
-        followed.add(target)
-        return self._page(target)
+    def _window(self, start: int, page: Page | None) -> Page:
+        """A page of contacts from `start` on, in however many parts the server sends it."""
+        page = page or self._page(_at(start))
+        while 0 < len(page) < self.page_size:
+            seam = min(len(page) - 1, 1)
+            at = len(page) - seam
+            part = self._page(_at(start + at), top=self.page_size - at)
+            if part.ids[:seam] != page.ids[at:] or (part and not seam):
+                raise _Mismatch(_MOVED)
+            if len(part) == seam:
+                return page
+            page = odata.concat([page, odata.section(part, seam)])
+        return odata.section(page, 0, self.page_size)
 
     # ------------------------------------------------------------------ by key
 
-    def _read_by_key(self, count: int, progress: Callable[[int, int], None]) -> list[Page]:
-        """One page after the other, each from the greatest Id on; until one is empty."""
+    def _read_by_key(self, count: int | None, progress: Callable[[int, int], None]) -> list[Page]:
+        """One page after the other, each from the greatest Id on; until one is empty.
+
+        Only while the Ids rise: otherwise what comes after the greatest is not what is left, and
+        the Ids are read by ranges instead.
+        """
         pages: list[Page] = []
         read = last = 0
-        while page := self._page(_target(top=PAGE_SIZE, filter=f"Id gt {last}")):
+        while page := self._page({"filter": f"Id gt {last}"}):
+            if not _rises(last, page):
+                return list(self._between(0, odata.MAX_ID, full=len(page)))
             pages.append(page)
-            read += len(page)
-            progress(read, count)
-            if read == count == len(page):
-                break  # all in one page: their order is of no consequence
-            if read > count:
-                raise _Mismatch(f"it counted {count} contacts and sent more")
-            last = _last_of(page, after=last)
+            read = _bounded(read + len(page))
+            progress(min(read, count or read), count or read)
+            last = page.ids[-1]
         return pages
+
+    def _between(self, low: int, high: int, *, full: int) -> Iterator[Page]:
+        """The contacts with low < Id <= high, in ranges so small that none fills a page."""
+        page = self._page({"filter": f"Id gt {low} and Id le {high}"})
+        if not all(low < contact_id <= high for contact_id in page.ids):
+            raise _Mismatch("it sent contacts that the filter leaves out")
+        if len(page) < full or high - low == 1:
+            yield page
+            return
+        middle = (low + high) // 2
+        yield from self._between(low, middle, full=full)
+        yield from self._between(middle, high, full=full)
 
     # ------------------------------------------------------------------ both
 
-    def _count(self) -> int:
-        return _counted(self._page(_target(top=1, count="true")))
+    def _page(self, options: Mapping[str, str | int], *, top: int | None = None) -> Page:
+        reply = self._reply(options, top=top)
+        if reply.status != HTTPStatus.OK:
+            raise from_reply(reply, self._session.connection)
+        return odata.parse_page(reply.body)
 
-    def _page(self, target: str) -> Page:
-        return odata.parse_page(self._session.get(target).body)
-
-
-def _target(**options: str | int) -> str:
-    return f"{CONTACTS}?{odata.query(**options)}"
-
-
-def _counted(page: Page) -> int:
-    if page.count is None:
-        raise _Mismatch("it did not count its contacts")
-    if page.count > _MAX_CONTACTS:
-        raise _Mismatch(f"it counted {page.count} contacts, which no PBX has")
-    return page.count
+    def _reply(self, options: Mapping[str, str | int], *, top: int | None = None) -> Reply:
+        """A page or a 400, as it came; asked for smaller if the PBX names its limit."""
+        size = min(top or self.page_size, self.page_size)
+        target = f"{CONTACTS}?{odata.query(top=size, **options)}"
+        reply = self._session.get(target, expected=_READ_OR_REFUSED)
+        if reply.status == HTTPStatus.OK or not 1 < (limit := odata.top_limit(reply.body)) < size:
+            return reply
+        self.page_size = limit
+        return self._reply(options, top=top)
 
 
-def _last_of(page: Page, *, after: int) -> int:
-    """The page's greatest Id. Raises PbxUntrusted unless its Ids rise from `after` on.
-
-    Without that order, what comes after the greatest Id is not what is left to read.
-    """
-    rising = [after, *page.ids]
-    if any(right <= left for left, right in pairwise(rising)):
-        raise PbxUntrusted(
-            "3CX can't be read completely: it refuses $skip and $orderby, and sends its contacts "
-            "in no order of their Ids.",
-            hint="Update the PBX; reconcile doctor shows its version.",
-        )
-    return rising[-1]
+def _at(position: int) -> dict[str, str | int]:
+    return {"skip": position, "orderby": "Id"}
 
 
-def _check(pages: Sequence[Page], *, before: int, after: int) -> None:
-    ids = [contact_id for page in pages for contact_id in page.ids]
-    repeated = len(ids) - len(set(ids))
-    if len(ids) == before == after and not repeated:
-        return
-    twice = f", {repeated} of them repeated" if repeated else ""
-    raise _Mismatch(
-        f"it counted {before} contacts before and {after} after, and sent {len(ids)}{twice}"
-    )
+def _reaches(start: int, count: int | None, running: Mapping[Future[Page], int]) -> bool:
+    """Whether to ask for a window now: within the count, or if everything before is known."""
+    return count is None or start <= count or not running
 
 
-def _incomplete(first: _Mismatch, second: _Mismatch) -> PbxUntrusted:
+def _rises(after: int, page: Page) -> bool:
+    return all(left < right for left, right in pairwise([after, *page.ids]))
+
+
+def _check_seams(windows: Mapping[int, Page], at: int, step: int) -> None:
+    """Raise _Mismatch unless a window joins its neighbours, as far as they are read."""
+    for left, right in pairwise(windows.get(each) for each in (at - step, at, at + step)):
+        if left is None or right is None:
+            continue
+        if right.ids[:1] != (left.ids[-1:] if len(left) > step else []):
+            raise _Mismatch(_MOVED)
+
+
+def _bounded(read: int) -> int:
+    """The number of contacts so far; a server that never ends must not be believed for ever."""
+    if read > _MAX_CONTACTS:
+        raise _Mismatch(f"it sent more than {_MAX_CONTACTS} contacts, which no PBX has")
+    return read
+
+
+def _repeats(page: Page) -> str:
+    repeated = len(page) - len(set(page.ids))
+    return f"it sent {len(page)} contacts, {repeated} of them repeated" if repeated else ""
+
+
+def _incomplete(first: _Reading, second: _Reading) -> PbxUntrusted:
     return PbxUntrusted(
         f"The listing of 3CX is not complete, and an incomplete one proves nothing: {first}; "
         f"read once more, {second}.",

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from reconcile.errors import PbxUntrusted
 from reconcile.model import Contact
@@ -29,7 +29,8 @@ VERSION_HEADER: Final = "X-3CX-Version"
 PAGE_SIZE: Final = 100
 """A larger `$top` is answered with 400 "The limit of '100' for Top query has been exceeded"."""
 
-_MAX_ID: Final = 2**31 - 1
+MAX_ID: Final = 2**31 - 1
+"""Ids are int32."""
 _MAX_WORDS: Final = 300
 _MAX_TITLE: Final = 80
 _MAX_DETAILS: Final = 10
@@ -40,7 +41,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _ETAG: Final = re.compile(r'(?:W/)?"[ \x21\x23-\x7e]*"|[\x21\x23-\x2b\x2d-\x7e]+')
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
-_LINK: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
+_TOP_LIMIT: Final = re.compile(r"limit of '([0-9]{1,6})' for Top query")
 _CODE: Final = re.compile(r"(?<![A-Za-z0-9_.])[A-Z0-9_]+(?:\.[A-Z0-9_]+)*")
 _MARKUP: Final = re.compile(r"<\s*[a-zA-Z!/?]")
 _TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,500})", re.IGNORECASE)
@@ -112,7 +113,8 @@ class Page:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     count: int | None = None
     """`@odata.count`, or None if the server didn't count."""
-    next_link: str = ""
+    has_more: bool = False
+    """The server names a next page. Where it is to be found is never taken from there."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -135,37 +137,44 @@ def parse_page(body: bytes) -> Page:
     entities = document.get("value")
     if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
         raise _untrusted("a listing without a list of contacts in `value`")
-    link = document.get("@odata.nextLink")
     return Page(
         ids=[_id_of(entity) for entity in entities],
         etags=[usable_etag(entity.get("@odata.etag")) for entity in entities],
         columns=_columns(entities),
         count=_count_of(document),
-        next_link=link if isinstance(link, str) else "",
+        has_more=bool(document.get("@odata.nextLink")),
     )
 
 
-def head(page: Page, size: int) -> Page:
-    """At most the first so many contacts of a page."""
-    if len(page) <= size:
+def section(page: Page, start: int, stop: int | None = None) -> Page:
+    """The contacts of a page from one position up to another."""
+    if not start and (stop is None or stop >= len(page)):
         return page
     return Page(
-        ids=page.ids[:size],
-        etags=page.etags[:size],
-        columns={name: texts[:size] for name, texts in page.columns.items()},
+        ids=page.ids[start:stop],
+        etags=page.etags[start:stop],
+        columns={name: texts[start:stop] for name, texts in page.columns.items()},
+    )
+
+
+def concat(pages: Sequence[Page]) -> Page:
+    """All pages as one, in their order."""
+    names = sorted({name for page in pages for name in page.columns})
+    return Page(
+        ids=[contact_id for page in pages for contact_id in page.ids],
+        etags=[tag for page in pages for tag in page.etags],
+        columns={
+            name: [text for page in pages for text in page.columns.get(name) or [""] * len(page)]
+            for name in names
+        },
     )
 
 
 def merge(pages: Sequence[Page]) -> Page:
     """All pages as one, in ascending order of Id, without columns that nobody fills."""
-    ids = [contact_id for page in pages for contact_id in page.ids]
-    etags = [tag for page in pages for tag in page.etags]
-    columns = {}
-    for name in sorted({name for page in pages for name in page.columns}):
-        texts = [text for page in pages for text in page.columns.get(name) or [""] * len(page)]
-        if any(texts):
-            columns[name] = texts
-    return _sorted(Page(ids=ids, etags=etags, columns=columns))
+    whole = concat(pages)
+    columns = {name: texts for name, texts in whole.columns.items() if any(texts)}
+    return _sorted(Page(ids=whole.ids, etags=whole.etags, columns=columns))
 
 
 def _sorted(page: Page) -> Page:
@@ -206,6 +215,15 @@ def usable_etag(tag: object) -> str:
     if isinstance(tag, str) and tag != "*" and _ETAG.fullmatch(tag):
         return tag
     return ""
+
+
+def top_limit(body: bytes) -> int:
+    """The greatest `$top` that a refusal names; 0 if it names none.
+
+    The sentence is AspNetCoreOData's SkipTopLimitExceeded, which live systems send verbatim.
+    """
+    found = _TOP_LIMIT.search(body.decode("utf-8", "replace"))
+    return int(found[1]) if found else 0
 
 
 def version_of(header: str | None) -> str:
@@ -253,7 +271,7 @@ def _untrusted(what: str) -> PbxUntrusted:
 
 
 def _is_id(value: object) -> bool:
-    return type(value) is int and 0 < value <= _MAX_ID
+    return type(value) is int and 0 < value <= MAX_ID
 
 
 def _id_of(entity: Mapping[str, Any]) -> int:
@@ -290,42 +308,6 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
-# ---------------------------------------------------------------------------- links
-
-
-def next_target(link: str, *, origin: str) -> str:
-    """Path and query of a next link that stays on this PBX's contacts.
-
-    Parsed and compared part by part: `startswith` lets `https://pbx.example.com.evil.test` and
-    `https://pbx.example.com@evil.test` through. Raises PbxUntrusted for every other place.
-    """
-    if not _LINK.fullmatch(link):
-        raise _strange_link("is no address")
-    try:
-        target = urlsplit(urljoin(f"{origin}{CONTACTS}", link))
-        place = (target.scheme, target.hostname, _port(target.scheme, target.port))
-    except ValueError as error:
-        raise _strange_link("is no address") from error
-    home = urlsplit(origin)
-    if place != (home.scheme, home.hostname, _port(home.scheme, home.port)):
-        raise _strange_link("leads to another place than pbx.url")
-    if "@" in target.netloc or target.path != CONTACTS or "#" in link:
-        raise _strange_link("leads to something else than the contacts")
-    return f"{target.path}?{target.query}"
-
-
-def _port(scheme: str, port: int | None) -> int | None:
-    return port if port is not None else {"https": 443, "http": 80}.get(scheme)
-
-
-def _strange_link(what: str) -> PbxUntrusted:
-    return PbxUntrusted(
-        f"The next page that 3CX names {what}. It was not followed.",
-        hint="Put the PBX's own address, as its console is opened, into pbx.url.",
-        code="pbx_untrusted",
-    )
 
 
 # ---------------------------------------------------------------------------- errors

@@ -291,7 +291,7 @@ class Ledger:
         entry = tables.action.c
         statement = (
             update(tables.action)
-            .where(entry.id == action_id, entry.outcome.is_(None))
+            .where(entry.id == action_id, rows.is_open())
             .values(outcome=outcome, detail=detail, ended_at=now)
         )
         with self._writing() as connection:
@@ -307,7 +307,7 @@ class Ledger:
         contact_id: int | None = None,
         unresolved: bool = False,
     ) -> list[Action]:
-        """The journal in its order, of one run, of one contact, or of the intents left alone."""
+        """The journal in its order, of one run, of one contact, or of the intents left open."""
         with self._reading() as connection:
             return rows.actions(
                 connection, run_id=run_id, contact_id=contact_id, unresolved=unresolved

@@ -26,7 +26,7 @@ from alembic.util import CommandError
 from sqlalchemy import func, insert, select
 
 from reconcile.errors import Problem, StateError
-from reconcile.store import gates, tables
+from reconcile.store import gates, rows, tables
 from reconcile.store.engine import (
     copy_file,
     damaged,
@@ -254,7 +254,7 @@ def _checked(connection: Connection, path: Path) -> CheckResult:
         journal_mode=journal_mode(connection),
         claims=_count(connection, tables.claim),
         runs=_count(connection, tables.run),
-        unresolved=_count(connection, tables.action, tables.action.c.outcome.is_(None)),
+        unresolved=_count(connection, tables.action, rows.is_open()),
         problems=tuple(_problems(path, broken)),
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from reconcile.errors import UsageError
 from reconcile.store import tables
-from reconcile.store.rows import WEEK
+from reconcile.store.rows import WEEK, is_open
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +65,7 @@ def purge(
 def _erase(connection: Connection, which: ColumnElement[bool]) -> tuple[int, int]:
     """Empty these tombstones; how many were emptied, and how many had to stay."""
     grave, entry = tables.tombstone.c, tables.action.c
-    unresolved = select(entry.tombstone_id).where(entry.outcome.is_(None))
+    unresolved = select(entry.tombstone_id).where(is_open())
     full = (which, grave.entity != "")
     statement = update(tables.tombstone).where(*full, grave.id.not_in(unresolved))
     erased = connection.execute(statement.values(entity="", reason="", crm_id="")).rowcount
@@ -100,7 +100,7 @@ def _doomed(connection: Connection, before: datetime) -> list[int]:
     run, export, entry = tables.run.c, tables.export.c, tables.action.c
     newest = select(func.max(export.run_id)).where(~export.history)
     latest = select(export.run_id).order_by(export.generated_at.desc()).limit(1)
-    busy = select(entry.run_id).where(or_(entry.outcome.is_(None), entry.ended_at >= before))
+    busy = select(entry.run_id).where(or_(is_open(), entry.ended_at >= before))
     needed = {connection.scalar(newest), connection.scalar(latest)}
     needed.update(connection.scalars(busy))
     old = connection.scalars(select(run.id).where(run.started_at < before).order_by(run.id))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
     from reconcile.store.tables import ProtectionKind
 
@@ -181,8 +181,14 @@ def actions(
     if contact_id is not None:
         statement = statement.where(entry.contact_id == contact_id)
     if unresolved:
-        statement = statement.where(entry.outcome.is_(None))
+        statement = statement.where(is_open())
     return _all(connection, Action, statement)
+
+
+def is_open() -> ColumnElement[bool]:
+    """What holds for an intent of which nobody knows yet what became of it."""
+    outcome = tables.action.c.outcome
+    return outcome.is_(None) | (outcome == Outcome.UNCONFIRMED)
 
 
 def tombstones(

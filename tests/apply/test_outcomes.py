@@ -143,27 +143,77 @@ def test_404_410_and_not_found_in_words_are_already_gone(evening, company, statu
     assert evening.outcomes == evening.journal == {5: Outcome.ALREADY_GONE, 6: Outcome.DELETED}
 
 
-@pytest.mark.parametrize("status", [404, 410])
-def test_two_unforeseen_404s_in_a_row_stop_the_run(evening, company, status):
+def test_two_unforeseen_ones_in_a_row_stop_the_run(evening, company):
     evening.plan(5, 6, 7)
-    evening.fail(5, status=status)
-    evening.fail(6, status=status)
+    evening.at_delete(5, lambda: company.book.remove(5))
+    evening.at_delete(6, lambda: company.book.remove(6))
     evening.apply()
     assert evening.outcomes[7] is Outcome.NOT_ATTEMPTED
     assert evening.journal == {5: Outcome.ALREADY_GONE, 6: Outcome.ALREADY_GONE}
     assert "twice in a row" in evening.report.headline
     assert evening.report.exit_code in {Exit.PARTIAL, Exit.PBX}
     assert evening.wire(7) == []
-    all_stays(company, 5, 6, 7)
+    all_stays(company, 7)
 
 
-def test_a_404_that_was_a_lie_is_not_reported_as_gone(evening, company):
+@pytest.mark.parametrize(("status", "body"), [(404, ""), (410, ""), (404, "<html>nginx</html>")])
+def test_a_404_for_a_contact_that_is_there_stops_the_run(evening, company, status, body):
+    """A proxy that lets no DELETE through, or a wrong base path: not a contact that is gone."""
     evening.plan(5, 6)
-    evening.fail(5, status=404)
+    evening.fail(5, status=status, body=body)
     evening.apply()
-    assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.DELETED}
-    assert evening.report.exit_code == Exit.PARTIAL
-    assert company.has(5)
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    assert "but the contact is there" in evening.detail(5)
+    all_stays(company, 5, 6)
+
+
+def test_a_404_that_can_not_be_looked_into_is_unconfirmed_and_resolved_by_the_next_run(
+    evening, company
+):
+    evening.plan(5)
+    evening.fail(5, status=404)
+    evening.fail(5, method="GET", skip=1, status=500, times=3)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.UNCONFIRMED}
+    company.plan()
+    assert evening.journal == {5: Outcome.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 418])
+def test_an_answer_that_stops_the_run_is_not_believed_where_the_contact_is_gone(
+    evening, company, status
+):
+    """A proxy may refuse what the PBX has done; `deleted` is what restore brings back."""
+    evening.plan(5, 6)
+    evening.fail(5, status=status, effect="after")
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.DELETED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.DELETED}
+    assert f"answered {status}" in evening.report.headline
+    all_stays(company, 6)
+
+
+@pytest.mark.parametrize(
+    ("effect", "outcome"), [("before", Outcome.REFUSED), ("after", Outcome.DELETED)]
+)
+def test_a_503_that_asks_to_wait_a_day_is_looked_into(evening, company, effect, outcome):
+    evening.plan(5, 6)
+    evening.fail(5, status=503, effect=effect, headers={"Retry-After": "86400"})
+    evening.apply()
+    assert evening.outcomes == {5: outcome, 6: Outcome.NOT_ATTEMPTED}
+    assert company.has(5) is (outcome is Outcome.REFUSED)
+    assert company.slept == []
+
+
+def test_a_503_that_can_not_be_looked_into_is_unconfirmed(evening, company):
+    evening.plan(5)
+    evening.fail(5, status=503, effect="after", headers={"Retry-After": "86400"})
+    evening.fail(5, method="GET", skip=1, status=403)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.UNCONFIRMED}
+    company.plan()
+    assert evening.journal == {5: Outcome.DELETED}
 
 
 def test_404s_with_a_delete_between_them_do_not_stop_the_run(evening, company):

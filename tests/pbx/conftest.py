@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 import socket
 import ssl
@@ -27,6 +28,15 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 SECRET = "canary-secret-5f1d"
+COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "gt": operator.gt,
+    "le": operator.le,
+    "eq": operator.eq,
+}
+TOO_MANY = (
+    "The query specified in the URI is not valid. The limit of '{}' for Top query has been "
+    "exceeded. The value from the incoming request is '{}'."
+)
 TLS = Path(__file__).parent / "tls"
 
 
@@ -86,6 +96,8 @@ class FakePbx:
         self.if_match = "enforced"
         self.sorted_by: Callable[[dict[str, Any]], Any] = lambda entity: entity["Id"]
         self.page_cap = 100
+        self.top_limit = 100
+        self.ignores_top = False
         self.links = False
         self.refuses: set[str] = set()
         self.expires_in: object = 3600
@@ -218,13 +230,15 @@ class FakePbx:
     def _list(self, seen: Seen) -> Answered:
         query = seen.query
         refused = sorted(self.refuses & query.keys())
-        if refused or int(query.get("$top", 0)) > 100:
+        if int(query.get("$top", 0)) > self.top_limit:
+            return _json(_error(TOO_MANY.format(self.top_limit, query["$top"])), 400)
+        if refused:
             return _json(_error(f"The query option '{refused}' is not allowed."), 400)
         chosen = sorted(self.contacts.values(), key=self.sorted_by)
         if expression := query.get("$filter"):
             chosen = [entity for entity in chosen if _matches(entity, expression)]
         start, top = int(query.get("$skip", 0)), int(query.get("$top", 100))
-        page = chosen[start : start + min(top, self.page_cap)]
+        page = chosen[start:][: None if self.ignores_top else min(top, self.page_cap)]
         document: dict[str, Any] = {"value": [self._shown(e["Id"], "list") for e in page]}
         if query.get("$count") == "true":
             document["@odata.count"] = len(self.contacts)
@@ -276,9 +290,10 @@ def _error(message: str) -> dict[str, Any]:
 
 
 def _matches(entity: dict[str, Any], expression: str) -> bool:
-    if found := re.fullmatch(r"Id (gt|eq) (\d+)", expression):
-        bound = int(found[2])
-        return bool(entity["Id"] > bound if found[1] == "gt" else entity["Id"] == bound)
+    if " and " in expression:
+        return all(_matches(entity, part) for part in expression.split(" and "))
+    if found := re.fullmatch(r"Id (gt|le|eq) (\d+)", expression):
+        return COMPARE[found[1]](entity["Id"], int(found[2]))
     found = re.fullmatch(r"(\w+) eq '(.*)'", expression)
     assert found, expression
     return bool(entity.get(found[1]) == found[2].replace("''", "'"))

@@ -59,7 +59,7 @@ def test_a_token_that_dies_in_the_middle_is_renewed_once_for_all_lanes(
     pbx.hooks("GET", r"\$skip=[1-9]", wait_for_the_others, times=4)
     assert len(reader.snapshot(now=now)) == 950
     assert len(pbx.sent(pattern=TOKEN)) == 2
-    assert len(pbx.sent("GET", r"\$skip=[1-9]")) == 9 + 4
+    assert len(pbx.sent("GET", r"\$skip=[1-9]\d*&")) == 9 + 1 + 4
 
 
 def test_a_token_rejected_right_after_its_renewal_stops_and_says_why(
@@ -112,6 +112,27 @@ def test_wrong_credentials_are_tried_exactly_once(
     answer = PbxWriter(reader).delete(1, ContentMatch(fingerprint="x"))
     assert answer.status == 401
     assert len(pbx.requests) == 1
+
+
+def test_a_server_without_a_verdict_on_the_credentials_is_asked_three_times_in_all(
+    pbx: FakePbx, reader: PbxReader, now: datetime, slept: list[float]
+) -> None:
+    """Its database may be down, or it answers 500 to wrong ones, and counts them."""
+    pbx.answers("POST", TOKEN, status=500, times=99)
+    for call in (lambda: reader.snapshot(now=now), lambda: reader.find("Tag", "x")):
+        with pytest.raises(PbxUnreachable, match="answered 500"):
+            call()
+    assert PbxWriter(reader).delete(1, ContentMatch(fingerprint="x")).status is None
+    assert len(pbx.requests) == 3
+    assert slept == [0.5, 1.0]
+
+
+def test_a_token_in_between_lets_it_be_asked_again(pbx: FakePbx, reader: PbxReader) -> None:
+    for _ in range(2):
+        pbx.answers("POST", TOKEN, status=500, times=2)
+        reader.find("Tag", "x")
+        pbx.token = "somebody else's"
+    assert len(pbx.sent(pattern=TOKEN)) == 6
 
 
 @pytest.mark.parametrize(

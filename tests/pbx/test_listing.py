@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -49,18 +50,19 @@ def test_a_dry_reading_sends_gets_and_the_token_request_only(
     assert pbx.methods == {"GET", "POST /connect/token"}
 
 
-def test_the_first_page_counts_and_no_page_asks_for_more_than_100(
+def test_windows_share_a_contact_and_none_asks_for_more_than_100(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(230)
     reader.snapshot(now=now)
     asked = [str(seen).partition("?")[2] for seen in pbx.sent("GET", "Contacts")]
-    assert asked[0] == "$top=100&$skip=0&$count=true&$orderby=Id"
-    assert sorted(asked[1:3]) == [
-        "$top=100&$skip=100&$orderby=Id",
-        "$top=100&$skip=200&$orderby=Id",
+    assert asked[0] == asked[-1] == "$top=1&$count=true"
+    assert asked[1] == "$top=100&$skip=0&$orderby=Id"
+    assert sorted(asked[2:-1]) == [
+        "$top=100&$skip=198&$orderby=Id",
+        "$top=100&$skip=99&$orderby=Id",
+        "$top=69&$skip=229&$orderby=Id",
     ]
-    assert asked[3:] == ["$top=1&$count=true"]
 
 
 def test_pages_are_read_as_many_at_a_time_as_there_are_lanes(
@@ -126,6 +128,7 @@ def test_a_server_that_caps_pages_shorter_is_still_read_completely(
     assert list(reader.snapshot(now=now).ids) == list(range(1, count + 1))
 
 
+@pytest.mark.parametrize("size", [30, 100])
 @pytest.mark.parametrize(
     "link",
     [
@@ -133,46 +136,54 @@ def test_a_server_that_caps_pages_shorter_is_still_read_completely(
         "https://pbx.example.com.evil.test/xapi/v1/Contacts",
         "//evil.test/xapi/v1/Contacts",
         "file:///etc/passwd",
+        "?$skip=60",
+        "Contacts?$top=100&$skip=0&$orderby=Id",
     ],
 )
-def test_a_next_link_to_another_place_is_not_followed(
-    pbx: FakePbx, reader: PbxReader, now: datetime, link: str
+def test_no_next_link_is_ever_followed(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, link: str, size: int
 ) -> None:
-    page = ",".join(f'{{"Id":{n}}}' for n in range(1, 31))
-    body = f'{{"@odata.count":60,"@odata.nextLink":"{link}","value":[{page}]}}'
-    pbx.answers("GET", PAGES, body=body)
-    with pytest.raises(PbxUntrusted, match="leads to"):
-        reader.snapshot(now=now)
-    assert len(pbx.sent("GET")) == 1
+    """Short page or full, to this PBX or another, to the same page again: `$skip` goes on."""
+    pbx.fill(150)
+    page = ",".join(f'{{"Id":{n}}}' for n in range(1, size + 1))
+    body = f'{{"@odata.nextLink":"{link}","value":[{page}]}}'
+    pbx.answers("GET", r"\$skip=0&", body=body)
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 151))
+    asked = [seen.query.get("$skip") for seen in pbx.sent("GET", "orderby")]
+    short = [str(size - 1)] if size < 100 else []
+    assert sorted(asked, key=int) == sorted(["0", "99", "149", *short], key=int)
 
 
-def test_a_foreign_link_on_a_full_page_is_not_needed_and_not_followed(
-    pbx: FakePbx, reader: PbxReader, now: datetime
+@pytest.mark.parametrize(("limit", "count"), [(50, 0), (50, 50), (50, 130), (2, 9)])
+@pytest.mark.parametrize("refused", [set(), {"$skip", "$orderby"}])
+def test_a_pbx_that_allows_smaller_pages_only_is_asked_for_those(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, limit: int, count: int, refused: set[str]
 ) -> None:
-    pbx.fill(200)
-    page = ",".join(f'{{"Id":{n}}}' for n in range(1, 101))
-    body = f'{{"@odata.count":200,"@odata.nextLink":"https://evil.test/","value":[{page}]}}'
-    pbx.answers("GET", PAGES, body=body)
-    assert len(reader.snapshot(now=now)) == 200
+    pbx.fill(count)
+    pbx.top_limit, pbx.refuses = limit, refused
+    assert list(reader.snapshot(now=now).ids) == list(range(1, count + 1))
+    assert reader.page_size == limit
+    asked = [int(seen.query["$top"]) for seen in pbx.sent("GET", r"\$top=[0-9]{2}")]
+    assert asked.count(100) <= 2
 
 
-def test_next_links_in_a_circle_are_refused(pbx: FakePbx, reader: PbxReader, now: datetime) -> None:
-    body = '{"@odata.count":60,"@odata.nextLink":"?$skiptoken=again","value":[{"Id":%d}]}'
-    pbx.answers("GET", PAGES, body=body % 1)
-    pbx.answers("GET", "skiptoken", body=body % 2)
-    with pytest.raises(PbxUntrusted, match="read already"):
+@pytest.mark.parametrize("limit", [0, 1, 100, 500])
+def test_a_limit_that_makes_no_sense_ends_the_reading(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, limit: int
+) -> None:
+    message = f"The limit of '{limit}' for Top query has been exceeded."
+    body = f'{{"error":{{"code":"","message":"{message}"}}}}'
+    pbx.answers("GET", r"\$top=100", status=400, body=body, times=9)
+    with pytest.raises(PbxRefused, match=message):
         reader.snapshot(now=now)
 
 
-def test_a_link_that_leads_past_the_window_adds_nothing_twice(
+def test_a_server_that_sends_more_than_was_asked_for_is_cut_to_it(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(150)
-    page = ",".join(f'{{"Id":{n}}}' for n in range(1, 61))
-    body = f'{{"@odata.count":150,"@odata.nextLink":"?$top=100&$skip=60","value":[{page}]}}'
-    pbx.answers("GET", PAGES, body=body)
+    pbx.ignores_top = True
     assert list(reader.snapshot(now=now).ids) == list(range(1, 151))
-    assert len(pbx.sent("GET", r"\$skip=0")) == 1
 
 
 # ---------------------------------------------------------------------------- what doesn't add up
@@ -182,7 +193,7 @@ def test_a_contact_added_during_the_listing_makes_it_start_once_more(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(150)
-    pbx.hooks("GET", r"\$skip=100", lambda _seen: pbx.fill(1))
+    pbx.hooks("GET", r"\$skip=99&", lambda _seen: pbx.fill(1))
     assert len(reader.snapshot(now=now)) == 151
     assert len(pbx.sent("GET", r"\$skip=0")) == 2
 
@@ -191,91 +202,134 @@ def test_a_contact_removed_after_the_first_page_is_noticed(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(150)
-    pbx.hooks("GET", r"\$skip=100", lambda _seen: pbx.contacts.pop(1) and None)
+    pbx.hooks("GET", r"\$skip=99&", lambda _seen: pbx.contacts.pop(1) and None)
     assert list(reader.snapshot(now=now).ids) == list(range(2, 151))
 
 
+def test_one_removed_while_another_is_added_shows_at_the_seam(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    """The count is the same before and after, and a contact would be missing."""
+    pbx.fill(150)
+    pbx.hooks("GET", r"\$skip=99&", lambda _seen: (pbx.add(FirstName="New"), pbx.contacts.pop(5)))
+    ids = list(reader.snapshot(now=now).ids)
+    assert ids == [n for n in range(1, 152) if n != 5]
+    assert len(pbx.sent("GET", r"\$skip=0&")) == 2
+
+
+def test_one_moved_out_within_a_short_page_shows_at_its_seam(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    pbx.fill(60)
+    pbx.page_cap = 40
+    pbx.hooks("GET", r"\$skip=39&", lambda _seen: (pbx.add(FirstName="New"), pbx.contacts.pop(5)))
+    assert list(reader.snapshot(now=now).ids) == [n for n in range(1, 62) if n != 5]
+
+
+def test_a_server_that_does_not_look_at_skip_is_refused_and_not_read_for_ever(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    pbx.fill(950)
+    page = ",".join(f'{{"Id":{n}}}' for n in range(1, 101))
+    pbx.answers("GET", r"\$skip=", body=f'{{"value":[{page}]}}', times=99)
+    pbx.answers("GET", r"\$count", body='{"value":[]}', times=9)
+    with pytest.raises(PbxUntrusted, match="its pages don't join"):
+        reader.snapshot(now=now)
+    assert len(pbx.sent("GET")) < 30
+
+
+def test_contacts_one_at_a_time_are_refused(pbx: FakePbx, reader: PbxReader, now: datetime) -> None:
+    """Windows could not share a contact; nothing would show a shift."""
+    pbx.fill(3)
+    pbx.page_cap = 1
+    with pytest.raises(PbxUntrusted, match="its pages don't join"):
+        reader.snapshot(now=now)
+
+
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("page", "counts", "words"),
     [
-        ('{"value":[{"Id":1}]}', "did not count"),
-        ('{"@odata.count":2,"value":[{"Id":1},{"Id":1}]}', "sent 2, 1 of them repeated"),
-        ('{"@odata.count":5,"value":[{"Id":1}]}', "counted 5 contacts before"),
-        ('{"@odata.count":0,"value":[{"Id":1}]}', "counted 0 contacts before"),
-        ('{"@odata.count":99000000,"value":[{"Id":1}]}', "which no PBX has"),
+        ('[{"Id":1},{"Id":1}]', "2", "sent 2 contacts, 1 of them repeated"),
+        ('[{"Id":1}]', "5", "counted 5/5 contacts before/after and sent 1"),
+        ('[{"Id":1}]', "99000000", "counted 99000000/99000000 contacts before/after and sent 1"),
     ],
 )
 def test_a_listing_that_never_adds_up_is_refused_after_the_second_time(
-    *, pbx: FakePbx, reader: PbxReader, now: datetime, body: str, words: str
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, page: str, counts: str, words: str
 ) -> None:
-    pbx.fill(3)
-    pbx.answers("GET", r"\$skip=0.*\$count", body=body, times=9)
-    pbx.answers("GET", r"\$skip=", body='{"value":[]}', times=9)
-    with pytest.raises(PbxUntrusted, match=words) as caught:
+    pbx.answers("GET", r"\$count", body=f'{{"@odata.count":{counts},"value":[]}}', times=9)
+    size = page.count("Id")
+    pbx.answers("GET", r"\$skip=0", body=f'{{"value":{page}}}', times=9)
+    rest = page[page.rindex("{") :] if size > 1 else "]"
+    pbx.answers("GET", r"\$skip=1&", body=f'{{"value":[{rest}}}', times=9)
+    with pytest.raises(PbxUntrusted, match=f"{words}; read once more, .*{words}") as caught:
         reader.snapshot(now=now)
     assert caught.value.code == "pbx_incomplete"
-    assert len(pbx.sent("GET", r"\$skip=0.*\$count")) == 2
+    assert len(pbx.sent("GET", r"\$skip=0")) == 2
     assert "reconcile doctor" in caught.value.hint
+
+
+@pytest.mark.parametrize("count", [None, 0, 1, 149, "150"])
+def test_a_count_that_is_missing_or_too_small_is_not_needed_if_two_readings_agree(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, count: object
+) -> None:
+    """Some builds leave it out, some count the page: two readings to the end prove as much."""
+    pbx.fill(150)
+    body = json.dumps({"value": []} if count is None else {"@odata.count": count, "value": []})
+    pbx.answers("GET", r"\$count", body=body, times=9)
+    assert len(reader.snapshot(now=now)) == 150
+    assert len(pbx.sent("GET", r"\$skip=0")) == 2
+
+
+@pytest.mark.parametrize("refused", [set(), {"$skip"}])
+def test_without_a_count_two_readings_that_differ_are_refused(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, refused: set[str]
+) -> None:
+    pbx.fill(150)
+    pbx.refuses = refused
+    pbx.answers("GET", r"\$count", body='{"value":[]}', times=9)
+    pbx.hooks("GET", r"\$skip=0|Id gt 0", lambda _seen: pbx.fill(1), times=9)
+    with pytest.raises(PbxUntrusted, match="counted none/none contacts before/after and sent 15"):
+        reader.snapshot(now=now)
 
 
 def test_the_numbers_of_both_readings_are_said(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(150)
-    pbx.answers("GET", r"\$top=1&", body='{"@odata.count":149,"value":[]}')
-    pbx.answers("GET", r"\$top=1&", body='{"@odata.count":151,"value":[]}')
+    for count in (150, 149, 150, 151):
+        pbx.answers("GET", r"\$top=1&", body=f'{{"@odata.count":{count},"value":[]}}')
     with pytest.raises(
         PbxUntrusted,
-        match="counted 150 contacts before and 149 after, and sent 150; read once more, it counted "
-        "150 contacts before and 151 after",
+        match="counted 150/149 contacts before/after and sent 150; read once more, it counted "
+        "150/151 contacts before/after and sent 150",
     ):
         reader.snapshot(now=now)
 
 
 def test_overlapping_pages_are_noticed(pbx: FakePbx, reader: PbxReader, now: datetime) -> None:
     pbx.fill(150)
-    page = ",".join(f'{{"Id":{n}}}' for n in range(51, 101))
-    pbx.answers("GET", r"\$skip=100", body=f'{{"value":[{page}]}}', times=2)
-    with pytest.raises(PbxUntrusted, match="sent 150, 50 of them repeated"):
+    page = ",".join(f'{{"Id":{n}}}' for n in (100, *range(51, 100)))
+    pbx.answers("GET", r"\$skip=99&", body=f'{{"value":[{page}]}}', times=2)
+    pbx.answers("GET", r"\$skip=148&", body='{"value":[{"Id":99}]}', times=2)
+    with pytest.raises(PbxUntrusted, match="sent 149 contacts, 49 of them repeated"):
         reader.snapshot(now=now)
 
 
-def test_a_count_that_echoes_the_page_size_does_not_cut_the_listing_short(
-    pbx: FakePbx, reader: PbxReader, now: datetime
-) -> None:
-    pbx.fill(250)
-    page = ",".join(f'{{"Id":{n}}}' for n in range(1, 101))
-    pbx.answers("GET", r"\$skip=0", body=f'{{"@odata.count":100,"value":[{page}]}}', times=2)
-    pbx.answers("GET", r"\$top=1&", body='{"@odata.count":100,"value":[]}', times=2)
-    with pytest.raises(PbxUntrusted, match=r"counted 100 contacts .* and sent 200"):
-        reader.snapshot(now=now)
-
-
-def test_a_count_that_is_too_low_does_not_keep_a_link_from_being_followed(
-    pbx: FakePbx, reader: PbxReader, now: datetime
-) -> None:
-    pbx.fill(90)
-    page = ",".join(f'{{"Id":{n}}}' for n in range(1, 61))
-    body = f'{{"@odata.count":60,"@odata.nextLink":"?$skip=60&$top=40","value":[{page}]}}'
-    pbx.answers("GET", r"\$skip=0", body=body, times=2)
-    pbx.answers("GET", r"\$top=1&", body='{"@odata.count":60,"value":[]}', times=2)
-    with pytest.raises(PbxUntrusted, match=r"counted 60 contacts .* and sent 90"):
-        reader.snapshot(now=now)
-
-
-def test_an_empty_page_where_the_count_was_asked_for_is_asked_for_again(
+def test_an_answer_that_counts_and_brings_no_contacts_is_enough(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(150)
-    pbx.answers("GET", r"\$skip=0&\$count", body='{"@odata.count":150,"value":[]}')
+    pbx.answers("GET", r"\$count", body='{"@odata.count":150,"value":[]}', times=2)
     assert len(reader.snapshot(now=now)) == 150
+    assert len(pbx.sent("GET", r"\$skip=0")) == 1
 
 
 def test_one_bad_contact_spoils_the_listing_at_once(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(950)
-    pbx.answers("GET", r"\$skip=500", body='{"value":[{"Id":"five"}]}')
+    pbx.answers("GET", r"\$skip=495", body='{"value":[{"Id":"five"}]}')
     with pytest.raises(PbxUntrusted, match="without a proper Id"):
         reader.snapshot(now=now)
     assert len(pbx.sent("GET", r"\$skip=0")) == 1
@@ -313,21 +367,16 @@ def test_a_short_page_is_not_the_end_when_reading_by_key(
     assert len(reader.snapshot(now=now)) == 130
 
 
-def test_without_order_of_ids_reading_by_key_is_refused(
-    pbx: FakePbx, reader: PbxReader, now: datetime
+@pytest.mark.parametrize("count", [2, 80, 230])
+@pytest.mark.parametrize("cap", [100, 40])
+def test_without_order_of_ids_they_are_read_by_ranges(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, count: int, cap: int
 ) -> None:
-    pbx.fill(230)
-    pbx.refuses = {"$skip"}
-    pbx.sorted_by = lambda entity: -entity["Id"]
-    with pytest.raises(PbxUntrusted, match="in no order of their Ids"):
-        reader.snapshot(now=now)
-
-
-def test_all_in_one_page_needs_no_order(pbx: FakePbx, reader: PbxReader, now: datetime) -> None:
-    pbx.fill(80)
-    pbx.refuses = {"$skip"}
-    pbx.sorted_by = lambda entity: -entity["Id"]
-    assert list(reader.snapshot(now=now).ids) == list(range(1, 81))
+    """What comes after the greatest Id of a page is then not what is left."""
+    pbx.fill(count)
+    pbx.refuses, pbx.page_cap = {"$skip"}, cap
+    pbx.sorted_by = lambda entity: (entity["Id"] * 7919) % 1009
+    assert list(reader.snapshot(now=now).ids) == list(range(1, count + 1))
 
 
 def test_a_filter_that_is_not_honoured_is_noticed(
@@ -336,19 +385,10 @@ def test_a_filter_that_is_not_honoured_is_noticed(
     pbx.fill(230)
     pbx.refuses = {"$skip"}
     page = ",".join(f'{{"Id":{n}}}' for n in range(1, 101))
-    pbx.answers("GET", "Id gt 100", body=f'{{"value":[{page}]}}')
-    with pytest.raises(PbxUntrusted, match="no order"):
+    pbx.answers("GET", "Id gt", body=f'{{"value":[{page}]}}', times=99)
+    with pytest.raises(PbxUntrusted, match="sent contacts that the filter leaves out"):
         reader.snapshot(now=now)
-
-
-def test_more_by_key_than_were_counted_is_refused(
-    pbx: FakePbx, reader: PbxReader, now: datetime
-) -> None:
-    pbx.fill(230)
-    pbx.refuses = {"$skip"}
-    pbx.answers("GET", r"\$top=1&", body='{"@odata.count":90,"value":[]}', times=2)
-    with pytest.raises(PbxUntrusted, match="counted 90 contacts and sent more"):
-        reader.snapshot(now=now)
+    assert len(pbx.sent("GET")) < 80
 
 
 def test_a_pbx_that_refuses_both_ways_says_why(
@@ -367,7 +407,7 @@ def test_a_page_is_asked_for_three_times(
     *, pbx: FakePbx, reader: PbxReader, now: datetime, slept: list[float], status: int
 ) -> None:
     pbx.fill(250)
-    pbx.answers("GET", r"\$skip=100", status=status, times=2)
+    pbx.answers("GET", r"\$skip=99&", status=status, times=2)
     assert len(reader.snapshot(now=now)) == 250
     assert slept == [0.5, 1.0]
 
@@ -376,17 +416,17 @@ def test_after_the_third_time_the_reading_ends_with_the_reason(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(950)
-    pbx.answers("GET", r"\$skip=100", status=502, body="<title>502 Bad Gateway</title>", times=9)
+    pbx.answers("GET", r"\$skip=99&", status=502, body="<title>502 Bad Gateway</title>", times=9)
     with pytest.raises(PbxUnreachable, match='502: an HTML page titled "502 Bad Gateway"'):
         reader.snapshot(now=now)
-    assert len(pbx.sent("GET", r"\$skip=100")) == 3
+    assert len(pbx.sent("GET", r"\$skip=99&")) == 3
 
 
 def test_a_dropped_connection_is_made_again(
     pbx: FakePbx, reader: PbxReader, now: datetime, slept: list[float]
 ) -> None:
     pbx.fill(250)
-    pbx.answers("GET", r"\$skip=200", drop=True)
+    pbx.answers("GET", r"\$skip=198", drop=True)
     assert len(reader.snapshot(now=now)) == 250
     assert slept == [0.5]
 
@@ -439,7 +479,7 @@ def test_one_lane_is_always_left(
     pbx: FakePbx, connect: Callable[..., PbxReader], now: datetime
 ) -> None:
     pbx.fill(250)
-    pbx.answers("GET", r"\$skip=\d00", status=429, times=2)
+    pbx.answers("GET", r"\$skip=99&", status=429, times=2)
     reader = connect(pbx, concurrency=1)
     assert len(reader.snapshot(now=now)) == 250
     assert reader.session.lanes.limit == 1
@@ -449,7 +489,7 @@ def test_a_refusal_in_the_middle_ends_the_reading_without_a_second_one(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(950)
-    pbx.answers("GET", r"\$skip=300", status=403)
+    pbx.answers("GET", r"\$skip=297", status=403)
     with pytest.raises(PbxError, match="not from here"):
         reader.snapshot(now=now)
     assert len(pbx.sent("GET", r"\$skip=0")) == 1

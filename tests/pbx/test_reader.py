@@ -53,9 +53,19 @@ def test_the_snapshot_and_the_re_read_have_the_same_fingerprint(
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(404, ""), (404, NOT_FOUND), (410, ""), (410, NOT_FOUND), (400, NOT_FOUND)],
+    [
+        (404, ""),
+        (404, NOT_FOUND),
+        (404, "<html>Not Found</html>"),
+        (404, "Not Found"),
+        (404, '{"title":"Not Found","status":404}'),
+        (410, ""),
+        (410, NOT_FOUND),
+        (400, NOT_FOUND),
+        (400, ""),
+    ],
 )
-def test_a_contact_is_missing_if_the_server_says_so_and_does_not_list_it(
+def test_a_contact_is_missing_if_it_has_no_address_and_is_not_listed(
     *, pbx: FakePbx, reader: PbxReader, status: int, body: str
 ) -> None:
     pbx.answers("GET", ONE, status=status, body=body)
@@ -68,11 +78,6 @@ def test_a_contact_is_missing_if_the_server_says_so_and_does_not_list_it(
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (404, "<html>Not Found</html>", PbxRefused),
-        (404, "Not Found", PbxRefused),
-        (404, '{"title":"Not Found","status":404}', PbxRefused),
-        (400, '{"error":{"message":"WARNINGS.XAPI.FILE_NOT_FOUND"}}', PbxRefused),
-        (400, "", PbxRefused),
         (403, NOT_FOUND, PbxRefused),
         (500, NOT_FOUND, PbxUnreachable),
         (204, "", PbxUntrusted),
@@ -100,10 +105,19 @@ def test_a_contact_is_not_missing_if_the_listing_does_not_answer(
         reader.contact(1)
 
 
+def test_a_listing_that_does_not_look_at_the_filter_proves_nothing(
+    pbx: FakePbx, reader: PbxReader
+) -> None:
+    pbx.answers("GET", ONE, status=404)
+    pbx.answers("GET", r"Contacts\?", body='{"value":[{"Id":7}]}')
+    with pytest.raises(PbxUntrusted, match="other contacts than the one with Id 1"):
+        reader.contact(1)
+
+
 def test_a_contact_that_is_listed_is_not_missing(pbx: FakePbx, reader: PbxReader) -> None:
     pbx.add(PhoneNumber="1")
     pbx.answers("GET", ONE, status=404)
-    with pytest.raises(PbxUntrusted, match="lists contact 1 and says that there is none"):
+    with pytest.raises(PbxUntrusted, match="lists contact 1 and answered 404 for it"):
         reader.contact(1)
 
 

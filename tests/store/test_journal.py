@@ -56,10 +56,22 @@ def test_only_a_contact_that_is_gone_loses_its_claim(
     view = ledger.view(now=later)
     gone = outcome in {Outcome.DELETED, Outcome.ALREADY_GONE}
     assert list(view.claims) == ([6] if gone else [5, 6])
-    assert view.unresolved == ()
     [action] = ledger.actions()
+    assert view.unresolved == ((action,) if outcome is Outcome.UNCONFIRMED else ())
     assert (action.outcome, action.detail, action.ended_at) == (outcome, "said so", later)
     assert ledger.tombstones()[0].outcome == outcome
+
+
+def test_what_nobody_knew_is_settled_by_a_later_look(state, ledger, intend) -> None:
+    ledger.adopt([state.claim(5)])
+    number = intend(5)
+    ledger.settle(number, outcome=Outcome.UNCONFIRMED, detail="no answer", now=state.now)
+    assert [a.id for a in ledger.actions(unresolved=True)] == [number]
+    ledger.settle(number, outcome=Outcome.DELETED, detail="it is gone", now=state.now)
+    assert ledger.actions(unresolved=True) == []
+    assert not ledger.view(now=state.now).claims
+    with pytest.raises(StateError):
+        ledger.settle(number, outcome=Outcome.CHANGED, detail="", now=state.now)
 
 
 def test_an_action_is_settled_once(state, ledger, intend) -> None:
