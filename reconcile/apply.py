@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reconcile.errors import PbxError, StateError
 from reconcile.model import (
+    Acceptance,
     Action,
     Answer,
     Contact,
@@ -112,6 +113,11 @@ class ApprovedPlan:
             raise ValueError("a plan is approved by naming its digest and who approved it")
         if self.guard is DeleteGuard.ETAG and not enforced:
             raise ValueError("delete_guard etag needs the proof that a stale ETag is refused")
+
+    @property
+    def refuses_tags(self) -> bool:
+        """Whether the PBX was seen to refuse every ETag, the right one too."""
+        return self.probe is not None and self.probe.right_etag is Acceptance.REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,8 +238,11 @@ class _Hand:
             raise self._stop(attempt, outcome, f"it could not be read: {error}") from error
 
     def _precondition(self, attempt: _Attempt, contact: Contact) -> Precondition:
-        """The tag that the server issued for exactly this content, or the comparison itself."""
-        if contact.etag:
+        """The tag that the server issued for exactly this content, or the comparison itself.
+
+        Under `compare` a tag is left out where the probe saw that even the right one is refused.
+        """
+        if contact.etag and not self.plan.refuses_tags:
             return ServerEtag(tag=contact.etag)
         if self.plan.guard is DeleteGuard.ETAG:
             raise self._stop(attempt, Outcome.REFUSED, "3CX issued no ETag for it")

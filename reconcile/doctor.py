@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "warn", "fail"]
 _MAX_SKEW: Final = timedelta(minutes=5)
+_PAGING: Final = {"skip": "by $skip", "key": "by key, as this 3CX refuses $skip or $orderby"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,7 @@ def _listed(
     try:
         listed = reader.snapshot(now=world.clock())
         yield _role(listed)
+        yield _ok("listing", f"complete, read {_PAGING[reader.paging]}")
         yield _clock(reader, world)
         proof = probe_pbx(reader.connection, reader, now=world.clock()) if probe else None
     except ReconcileError as error:
@@ -215,6 +217,21 @@ def _etags(
         yield from _failures("etags", error)
         return
     yield _guard(config, listed, known)
+    if known is not None:
+        yield _ok("probe", _proved(known))
+
+
+def _proved(p: Probe) -> str:
+    """All that was found out on the throw-away contacts, for an administrator to read."""
+    facts = [
+        p.detail,
+        f"ETags in: {p.etags_in or 'nothing'}.",
+        f"A DELETE with the right ETag: {p.right_etag}; without one: {p.without_etag}.",
+        f"Contacts in a page: {p.page_cap or 'as many as asked for'}.",
+        f"A missing Id is answered: {p.missing or 'not seen'}.",
+        f"Version {p.pbx_version or 'unknown'}, {p.probed_at:%Y-%m-%d %H:%M UTC}.",
+    ]
+    return " ".join(filter(None, facts))
 
 
 def _guard(config: Config, listed: PbxSnapshot, known: Probe | None) -> Check:

@@ -129,6 +129,14 @@ class IfMatch(StrEnum):
     UNPROVEN = "unproven"
 
 
+class Acceptance(StrEnum):
+    """Whether the PBX does a DELETE that is made in a certain way, as the probe proved it."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNPROVEN = "unproven"
+
+
 class Strength(IntEnum):
     """How far a proof goes: a strong one keeps a contact, a weak one asks for a person."""
 
@@ -205,6 +213,8 @@ class PbxSnapshot:
     etags: Sequence[str]
     columns: Mapping[str, Sequence[str]]
     """Property name → one text per contact."""
+    single_etag: str = ""
+    """The ETag of one contact read by itself, where the listing shows none: it may be a header."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -223,23 +233,38 @@ class PbxSnapshot:
 
     @property
     def etag_kind(self) -> EtagKind:
-        """What the listing shows of ETags: strong only if every tag is, none only if none is."""
-        if not any(self.etags):
+        """What was seen of ETags: strong only if every tag is, none only if none is."""
+        tags = (*self.etags, self.single_etag)
+        if not any(tags):
             return EtagKind.NONE
-        weak = any(tag.startswith("W/") for tag in self.etags)
+        weak = any(tag.startswith("W/") for tag in tags)
         return EtagKind.WEAK if weak else EtagKind.STRONG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What `doctor --probe` proved about one PBX of one version, on a contact of our own."""
+    """What was proved about one PBX of one version, on a contact of our own."""
 
     pbx_url: str
     pbx_version: str
     probed_at: datetime
     etags: EtagKind
+    etags_in: str = ""
+    """Where they are issued, of `list`, `entity` (in the body) and `header`: `list, entity`."""
     if_match: IfMatch
+    """What a stale ETag does; `enforced` only if the right one was accepted, too."""
+    right_etag: Acceptance = Acceptance.UNPROVEN
+    """A DELETE with the contact's own, fresh ETag."""
+    without_etag: Acceptance = Acceptance.UNPROVEN
+    """A DELETE without If-Match; `refused` is what 428 means."""
+    paging: str = ""
+    """How the listing is read: by `skip` or by `key`; "" if it was not."""
+    page_cap: int = 0
+    """Contacts that a page has at most; 0 if no limit was met."""
+    missing: str = ""
+    """What the PBX answers for an Id that is not there: `404, empty`; "" if it wasn't seen."""
     detail: str = ""
+    """The verdict in a sentence, and what could not be proved, and why."""
 
 
 # ---------------------------------------------------------------------------- the CRM side

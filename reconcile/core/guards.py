@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reconcile.model import (
+    Acceptance,
     AcceptedExport,
     ClaimOrigin,
     Decision,
@@ -393,11 +394,9 @@ def _delete_guard(facts: Facts) -> Iterator[Finding]:
     """Section 6: `etag` deletes only where a stale ETag was proved to be refused."""
     if facts.delete_guard is DeleteGuard.COMPARE:
         return
-    ignored = facts.probe is not None and facts.probe.if_match is IfMatch.IGNORED
-    none = facts.pbx.etag_kind is EtagKind.NONE and len(facts.pbx) > 0
-    if ignored or none:
-        observed = "3CX issues no ETags" if none else "3CX ignores If-Match"
-        found = _unavailable(observed)
+    impossible = _impossible(facts.probe, facts.pbx.etag_kind) if len(facts.pbx) else ""
+    if impossible:
+        found = _unavailable(impossible)
         yield found if facts.deletes else replace(found, level=Level.INFO)
     elif facts.probe is None or facts.probe.if_match is not IfMatch.ENFORCED:
         yield Finding(
@@ -415,13 +414,13 @@ def _delete_guard(facts: Facts) -> Iterator[Finding]:
 def unguarded(probe: Probe | None, listed: EtagKind) -> Finding | None:
     """What blocks an apply under `etag` after the probe; None if the guard was proved.
 
-    `listed` is what the listing shows of ETags: a probe that could not even begin saw none.
+    `listed` is what a reading shows of ETags: a probe that could not even begin saw none.
     """
     if probe is not None and probe.if_match is IfMatch.ENFORCED:
         return None
+    if impossible := _impossible(probe, listed):
+        return _unavailable(impossible)
     observed = probe.detail if probe and probe.detail else "nothing was proved"
-    if listed is EtagKind.NONE or (probe is not None and probe.if_match is IfMatch.IGNORED):
-        return _unavailable("3CX issues no ETags" if listed is EtagKind.NONE else observed)
     return Finding(
         code="delete_guard_unproven",
         level=Level.BLOCK,
@@ -432,6 +431,17 @@ def unguarded(probe: Probe | None, listed: EtagKind) -> Finding | None:
         hint="mend what is said, then: reconcile doctor --probe",
         exit_code=Exit.PBX,
     )
+
+
+def _impossible(probe: Probe | None, listed: EtagKind) -> str:
+    """Why no ETag can guard a delete here; "" if one may."""
+    if probe is not None and probe.if_match is IfMatch.IGNORED:
+        return "3CX ignores If-Match"
+    if probe is not None and probe.right_etag is Acceptance.REFUSED:
+        return "3CX refuses every ETag, the right one too"
+    if listed is EtagKind.NONE and (probe is None or probe.etags is EtagKind.NONE):
+        return "3CX issues no ETags"
+    return ""
 
 
 def _unavailable(observed: str) -> Finding:

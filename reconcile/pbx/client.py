@@ -71,10 +71,9 @@ class PbxReader:
         """How the last listing was read: by `skip` or by `key`; "" before the first."""
         return self._listing.paging
 
-    @property
-    def page_size(self) -> int:
-        """The most contacts that this PBX lets a page have, as far as it was asked."""
-        return self._listing.page_size
+    def page_cap(self) -> int:
+        """The most contacts that a page of this PBX can have; 0 if it sets no limit."""
+        return self._listing.page_cap()
 
     def version(self) -> str:
         """The PBX's version, from the header of any answer; "" if it doesn't say."""
@@ -97,7 +96,15 @@ class PbxReader:
             ids=everything.ids,
             etags=everything.etags,
             columns=everything.columns,
+            single_etag=self._single_etag(everything),
         )
+
+    def _single_etag(self, listed: odata.Page) -> str:
+        """What a contact read by itself shows, where the listing shows nothing."""
+        if any(listed.etags) or not listed:
+            return ""
+        found = self.contact(listed.ids[0])
+        return found[0].etag if found else ""
 
     def contact(self, contact_id: int) -> tuple[Contact, dict[str, Any]] | None:
         """One contact as it is now, and its entity without annotations for the tombstone.
@@ -120,8 +127,8 @@ class PbxReader:
 
         Raises PbxUntrusted if they are more than a page, and so not surely all.
         """
-        page = self._filtered(odata.equals(name, text))
-        if page.has_more or len(page) >= odata.PAGE_SIZE:
+        page = self._listing.filtered(odata.equals(name, text))
+        if page is None:
             raise _contradiction(f"has so many contacts with one {name} that it cuts them short")
         return tuple(c for c in page.contacts() if c.field(name) == text)
 
@@ -130,20 +137,16 @@ class PbxReader:
         """A stored entity in the form in which contacts are compared."""
         return odata.as_contact(entity)
 
-    def _filtered(self, expression: str) -> odata.Page:
-        options = odata.query(top=odata.PAGE_SIZE, filter=expression)
-        return odata.parse_page(self.session.get(f"{CONTACTS}?{options}").body)
-
     def _believe_missing(self, contact_id: int, reply: Reply) -> None:
         """Raise unless the listing agrees; how a missing Id is answered differs between builds."""
         try:
-            listed = self._filtered(f"Id eq {contact_id}").ids
+            page = self._listing.filtered(f"Id eq {contact_id}")
         except PbxRefused:
             raise from_reply(reply, self.connection) from None
-        if contact_id in listed:
-            raise _contradiction(f"lists contact {contact_id} and {said(reply)} for it")
-        if listed:
+        if page is None or set(page.ids) - {contact_id}:
             raise _contradiction(f"sent other contacts than the one with Id {contact_id}")
+        if page:
+            raise _contradiction(f"lists contact {contact_id} and {said(reply)} for it")
 
 
 class PbxWriter:

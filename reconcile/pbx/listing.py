@@ -82,8 +82,9 @@ class Listing:
         self._session = session
         self.paging: Literal["", "skip", "key"] = ""
         """How the last listing was read; "" before the first."""
-        self.page_size = PAGE_SIZE
-        """Contacts per page: what this PBX lets `$top` be, at most."""
+        self._page_size = PAGE_SIZE
+        self._short_page = 0
+        """Contacts in a page that was cut short of `$top`; 0 if none was."""
 
     def read(self, progress: Callable[[int, int], None] | None = None) -> Page:
         """All contacts, in ascending order of Id.
@@ -98,6 +99,23 @@ class Listing:
         if second.is_proven or second.agrees_with(first):
             return second.page
         raise _incomplete(first, second)
+
+    def filtered(self, expression: str) -> Page | None:
+        """The contacts that satisfy a filter; None if they may be more than one page holds."""
+        page = self._page({"filter": expression})
+        full = self._short_page or self._page_size
+        return None if page.has_more or len(page) >= full else page
+
+    def page_cap(self) -> int:
+        """The most contacts that a page can have, whether by refusal or by cutting; 0: no limit.
+
+        Asks for one more than the limit that all known builds have.
+        """
+        if self._short_page:
+            return self._short_page
+        target = f"{CONTACTS}?{odata.query(top=PAGE_SIZE + 1)}"
+        reply = self._session.get(target, expected=_READ_OR_REFUSED)
+        return 0 if reply.status == HTTPStatus.OK else odata.top_limit(reply.body) or PAGE_SIZE
 
     def _read_once(self, progress: Callable[[int, int], None]) -> _Reading:
         before = self._count()
@@ -130,7 +148,7 @@ class Listing:
         A window begins with the last contact of the one before it: what is removed while another
         is added moves everything between them, and that shows at the seam.
         """
-        step, lanes = self.page_size - 1, self._session.connection.concurrency
+        step, lanes = self._page_size - 1, self._session.connection.concurrency
         windows: dict[int, Page] = {}
         running: dict[Future[Page], int] = {}
         start = read = 0
@@ -145,7 +163,7 @@ class Listing:
                     at, page = running.pop(window), window.result()
                     windows[at] = page
                     _check_seams(windows, at, step)
-                    ended = ended or len(page) < self.page_size
+                    ended = ended or len(page) < self._page_size
                     read = _bounded(read + len(page))
                     progress(min(read, count or read), count or read)
         finally:
@@ -155,16 +173,17 @@ class Listing:
     def _window(self, start: int, page: Page | None) -> Page:
         """A page of contacts from `start` on, in however many parts the server sends it."""
         page = page or self._page(_at(start))
-        while 0 < len(page) < self.page_size:
+        while 0 < len(page) < self._page_size:
             seam = min(len(page) - 1, 1)
             at = len(page) - seam
-            part = self._page(_at(start + at), top=self.page_size - at)
+            part = self._page(_at(start + at), top=self._page_size - at)
             if part.ids[:seam] != page.ids[at:] or (part and not seam):
                 raise _Mismatch(_MOVED)
             if len(part) == seam:
                 return page
+            self._short_page = self._short_page or len(page)
             page = odata.concat([page, odata.section(part, seam)])
-        return odata.section(page, 0, self.page_size)
+        return odata.section(page, 0, self._page_size)
 
     # ------------------------------------------------------------------ by key
 
@@ -207,12 +226,12 @@ class Listing:
 
     def _reply(self, options: Mapping[str, str | int], *, top: int | None = None) -> Reply:
         """A page or a 400, as it came; asked for smaller if the PBX names its limit."""
-        size = min(top or self.page_size, self.page_size)
+        size = min(top or self._page_size, self._page_size)
         target = f"{CONTACTS}?{odata.query(top=size, **options)}"
         reply = self._session.get(target, expected=_READ_OR_REFUSED)
         if reply.status == HTTPStatus.OK or not 1 < (limit := odata.top_limit(reply.body)) < size:
             return reply
-        self.page_size = limit
+        self._page_size = limit
         return self._reply(options, top=top)
 
 

@@ -2,7 +2,8 @@
 
 3CX's contract lists If-Match on every DELETE, and nothing public shows that a PBX honours it. Owns
 the experiment and the cleaning up after it; must never change a contact that does not carry both
-our tag and our name, and never send a tag that the server did not issue.
+our tag and our name, never send a tag that the server did not issue, and never send a DELETE for an
+Id that is gone, which by then may be somebody else's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from reconcile.errors import PbxError, PbxUntrusted
-from reconcile.model import Answer, Contact, ContentMatch, EtagKind, IfMatch, Probe, ServerEtag
+from reconcile.model import (
+    Acceptance,
+    Answer,
+    Contact,
+    ContentMatch,
+    EtagKind,
+    IfMatch,
+    Probe,
+    ServerEtag,
+)
 from reconcile.pbx import odata
 from reconcile.pbx.client import PbxWriter
 from reconcile.pbx.failures import from_reply
@@ -35,6 +45,10 @@ PROBE_CONTACT: Final = {
 }
 _EDITED: Final = {**PROBE_CONTACT, "LastName": "was edited, may be deleted"}
 _DONE: Final = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
+_CONDITION_REFUSED: Final = frozenset({400, 409, 412, 428})
+"""Answers that speak of If-Match, or of its absence; others, such as 403, do not."""
+_ANSWERS: Final = frozenset({200, 204, 400, 404, 410})
+"""What is seen as an answer about a missing Id."""
 
 
 class _ProbeWriter(PbxWriter):
@@ -50,19 +64,20 @@ class _ProbeWriter(PbxWriter):
 
 
 def probe(connection: Connection, reader: PbxReader, *, now: datetime) -> Probe:
-    """Make a contact, look at its ETags, edit it, delete it with the old tag, then with the new.
+    """Make contacts of our own, look at their ETags, edit one, and delete them in every way.
 
-    Whatever happens, our contacts are removed again, first of all those of a probe that crashed.
-    What could not be proved is `unproven`, and `detail` says why. Raises PbxError only if the PBX
-    can't even be asked for its version.
+    With the ETag from before the edit, with the right one, and without. Whatever happens, our
+    contacts are removed again, first of all those of a probe that crashed. What could not be proved
+    is `unproven`, and `detail` says why. Raises PbxError only if the PBX can't even be asked for
+    its version.
     """
     version = reader.version()
     bench = _Bench(reader, _ProbeWriter(reader))
     try:
         bench.remove_leftovers()
-        if_match, detail = bench.experiment()
+        bench.experiment()
     except PbxError as error:
-        if_match, detail = IfMatch.UNPROVEN, f"Nothing could be proved. {error.message}"
+        bench.say(f"Not everything could be proved. {error.message}")
     finally:
         remains = bench.clean_up()
     return Probe(
@@ -70,8 +85,14 @@ def probe(connection: Connection, reader: PbxReader, *, now: datetime) -> Probe:
         pbx_version=version,
         probed_at=now,
         etags=bench.etags,
-        if_match=if_match,
-        detail=" ".join(filter(None, (detail, remains))),
+        etags_in=bench.etags_in,
+        if_match=bench.if_match,
+        right_etag=bench.right_etag,
+        without_etag=bench.without_etag,
+        paging=reader.paging,
+        page_cap=bench.page_cap,
+        missing=bench.missing,
+        detail=" ".join(filter(None, (*bench.sentences, remains))),
     )
 
 
@@ -82,23 +103,34 @@ class _Bench:
     reader: PbxReader
     writer: _ProbeWriter
     etags: EtagKind = EtagKind.NONE
+    etags_in: str = ""
+    if_match: IfMatch = IfMatch.UNPROVEN
+    right_etag: Acceptance = Acceptance.UNPROVEN
+    without_etag: Acceptance = Acceptance.UNPROVEN
+    page_cap: int = 0
+    missing: str = ""
+    sentences: list[str] = field(default_factory=list)
     made: set[int] = field(default_factory=set)
     begun: bool = False
 
-    def experiment(self) -> tuple[IfMatch, str]:
-        """From the contact's creation to the verdict."""
+    def say(self, sentence: str) -> None:
+        """Add to the detail."""
+        self.sentences.append(sentence)
+
+    def experiment(self) -> None:
+        """Everything in its order; what is proved before a failure stays proved."""
         self.begun = True
-        contact_id = self.writer.create(PROBE_CONTACT).id
-        self.made.add(contact_id)
-        fresh = self._look(contact_id)
-        listed = next((c.etag for c in self._ours() if c.id == contact_id), "")
-        if not fresh.etag:
-            return IfMatch.UNPROVEN, "3CX issues no ETag for a contact: nothing guards a delete."
-        self.etags = EtagKind.WEAK if fresh.etag.startswith("W/") else EtagKind.STRONG
-        self.writer.edit(contact_id, _EDITED)
-        edited = self._look(contact_id)
-        if_match, detail = self._judge(fresh, edited)
-        return if_match, f"{detail} {_compared(listed, fresh.etag)}"
+        first = self._make()
+        fresh = self._look(first)
+        self._see_tags(fresh)
+        if fresh.etag:
+            self.writer.edit(first, _EDITED)
+            self._judge(fresh, self._look(first))
+        else:
+            self.say("3CX issues no ETag for a contact: nothing guards a delete.")
+        self._judge_untagged(self._make())
+        self._see_missing()
+        self.page_cap = self.reader.page_cap()
 
     def remove_leftovers(self) -> None:
         """Remove what a crashed probe left. Raises PbxError if that can't be done."""
@@ -120,26 +152,72 @@ class _Bench:
         which = ", ".join(map(str, left)) or "if there is one"
         return f'Delete the contact "{PROBE_NAME}" in the 3CX console by hand ({which}).'
 
-    def _judge(self, fresh: Contact, edited: Contact) -> tuple[IfMatch, str]:
+    def _make(self) -> int:
+        contact_id = self.writer.create(PROBE_CONTACT).id
+        self.made.add(contact_id)
+        return contact_id
+
+    def _see_tags(self, fresh: Contact) -> None:
+        """Which places issue an ETag: the listing, the body of a single contact, its header."""
+        reply = self.reader.session.get(odata.contact_path(fresh.id))
+        places = {
+            "list": next((c.etag for c in self._ours() if c.id == fresh.id), ""),
+            "entity": odata.parse_contact(reply.body)[0].etag,
+            "header": odata.usable_etag(reply.etag),
+        }
+        self.etags_in = ", ".join(place for place, tag in places.items() if tag)
+        if fresh.etag:
+            self.etags = EtagKind.WEAK if fresh.etag.startswith("W/") else EtagKind.STRONG
+        if len({tag for tag in places.values() if tag}) > 1:
+            self.say("The places that issue ETags disagree about them.")
+
+    def _judge(self, fresh: Contact, edited: Contact) -> None:
         """Delete with the tag from before the edit, then with the right one."""
         if edited.fingerprint == fresh.fingerprint:
-            return IfMatch.UNPROVEN, "An edit was accepted and did not show."
+            return self.say("An edit was accepted and did not show.")
         if edited.etag in {fresh.etag, ""}:
-            return IfMatch.UNPROVEN, "An edit gave the contact no new ETag."
+            return self.say("An edit gave the contact no new ETag.")
         stale = self.writer.delete(fresh.id, ServerEtag(tag=fresh.etag))
-        is_there = self.reader.contact(fresh.id) is not None
-        if is_there and stale.status == HTTPStatus.PRECONDITION_FAILED:
-            return self._judge_right(edited)
-        if not is_there and stale.status in {*_DONE, None}:
-            return IfMatch.IGNORED, f"A DELETE with an old ETag was done ({_said(stale)})."
-        return IfMatch.UNPROVEN, f"A DELETE with an old ETag was {_said(stale)}, not 412."
+        if self.reader.contact(fresh.id) is not None:
+            return self._judge_right(edited, stale)
+        if stale.status in {*_DONE, None}:
+            self.if_match = IfMatch.IGNORED
+            return self.say(f"A DELETE with an old ETag was done ({_said(stale)}).")
+        return self.say(f"A DELETE with an old ETag was {_said(stale)}, and the contact was gone.")
 
-    def _judge_right(self, edited: Contact) -> tuple[IfMatch, str]:
+    def _judge_right(self, edited: Contact, stale: Answer) -> None:
         """A PBX that refuses every tag protects everything, and lets nothing be deleted."""
         right = self.writer.delete(edited.id, ServerEtag(tag=edited.etag))
-        if self.reader.contact(edited.id) is None and right.status in _DONE:
-            return IfMatch.ENFORCED, "An old ETag was refused with 412, the right one accepted."
-        return IfMatch.UNPROVEN, f"An old ETag was refused, but the right one was {_said(right)}."
+        if self.reader.contact(edited.id) is not None and right.status in _CONDITION_REFUSED:
+            self.right_etag = Acceptance.REFUSED
+            both = f"An old ETag was {_said(stale)}, the right one was {_said(right)}:"
+            return self.say(f"{both} with an ETag nothing can be deleted here.")
+        if right.status not in _DONE:
+            return self.say(f"An old ETag was refused, but the right one was {_said(right)}.")
+        self.right_etag = Acceptance.ACCEPTED
+        if stale.status != HTTPStatus.PRECONDITION_FAILED:
+            return self.say(f"A DELETE with an old ETag was {_said(stale)}, not 412.")
+        self.if_match = IfMatch.ENFORCED
+        return self.say("An old ETag was refused with 412, the right one accepted.")
+
+    def _judge_untagged(self, contact_id: int) -> None:
+        """Delete without a tag: what a contact that has none needs."""
+        contact = self._look(contact_id)
+        answer = self.writer.delete(contact_id, ContentMatch(fingerprint=contact.fingerprint))
+        if self.reader.contact(contact_id) is None:
+            self.without_etag = Acceptance.ACCEPTED
+            return
+        if answer.status in _CONDITION_REFUSED:
+            self.without_etag = Acceptance.REFUSED
+        self.say(f"A DELETE without an ETag was {_said(answer)}.")
+
+    def _see_missing(self) -> None:
+        """What the PBX says of a contact that was deleted; by GET, for an Id may be used again."""
+        for contact_id in sorted(self.made):
+            reply = self.reader.session.get(odata.contact_path(contact_id), expected=_ANSWERS)
+            if reply.status != HTTPStatus.OK:
+                self.missing = f"{reply.status}, {odata.explain(reply.body).kind.value}"
+                return
 
     def _ours(self) -> tuple[Contact, ...]:
         return tuple(c for c in self.reader.find("Tag", PROBE_TAG) if _is_ours(c))
@@ -178,15 +256,6 @@ def _is_ours(contact: Contact) -> bool:
 def _said(answer: Answer) -> str:
     status = f"answered {answer.status}" if answer.status else "not answered"
     return f"{status}: {answer.detail}" if answer.detail else status
-
-
-def _compared(listed: str, single: str) -> str:
-    """Where the tag is issued: the snapshot has the listing's, the re-read the entity's."""
-    if not listed:
-        return "The listing has no ETags; a single contact has one."
-    if listed != single:
-        return "The listing and the single contact have different ETags."
-    return "The listing and the single contact have the same ETag."
 
 
 def _unproven(message: str) -> PbxUntrusted:

@@ -37,6 +37,7 @@ from reconcile.report.model import (
     MissingPart,
     PbxPart,
     PreviousPart,
+    ProbePart,
     Report,
     RunPart,
     SourcePart,
@@ -222,6 +223,20 @@ def _pbx(result: Result) -> PbxPart | None:
         delete_guard=result.delete_guard,
         etags=result.pbx.etag_kind,
         if_match=result.probe.if_match if result.probe else IfMatch.UNPROVEN,
+        probe=_probe(result.probe) if result.probe else None,
+    )
+
+
+def _probe(p: Probe) -> ProbePart:
+    return ProbePart(
+        probed_at=p.probed_at,
+        etags_in=p.etags_in,
+        right_etag=p.right_etag,
+        without_etag=p.without_etag,
+        paging=p.paging,
+        page_cap=p.page_cap,
+        missing=p.missing,
+        detail=p.detail,
     )
 
 

@@ -11,7 +11,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, Level, Outcome, Status, Verdict
+from reconcile.model import (
+    Acceptance,
+    DeleteGuard,
+    EtagKind,
+    Exit,
+    IfMatch,
+    Level,
+    Outcome,
+    Status,
+    Verdict,
+)
 
 
 class _Part(BaseModel):
@@ -54,6 +64,19 @@ class SourcePart(_Part):
     columns: tuple[ColumnPart, ...]
 
 
+class ProbePart(_Part):
+    """What was proved on a throw-away contact of this version of the phone system."""
+
+    probed_at: datetime
+    etags_in: str
+    right_etag: Acceptance
+    without_etag: Acceptance
+    paging: str
+    page_cap: int
+    missing: str
+    detail: str
+
+
 class PbxPart(_Part):
     """The phone system, and what is known of its delete guard."""
 
@@ -63,6 +86,8 @@ class PbxPart(_Part):
     delete_guard: DeleteGuard
     etags: EtagKind
     if_match: IfMatch
+    probe: ProbePart | None = None
+    """None if nothing was proved on this version yet."""
 
 
 class CountsPart(_Part):

@@ -19,7 +19,7 @@ from reconcile.model import Level, Outcome, Status, Verdict
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconcile.report.model import ContactPart, FindingPart, Report
+    from reconcile.report.model import ContactPart, FindingPart, PbxPart, Report
 
 _MARKS: Final = {Level.BLOCK: "BLOCK", Level.APPROVE: "APPROVE", Level.INFO: "info"}
 _STYLES: Final = {Level.BLOCK: "bold red", Level.APPROVE: "bold yellow", Level.INFO: "dim"}
@@ -97,6 +97,7 @@ def _inputs(console: Console, report: Report) -> None:
             f"3CX {p.url}, version {p.version or 'unknown'}: {p.contacts:,} contacts;"
             f" delete guard {p.delete_guard}, ETags {p.etags}, If-Match {p.if_match}"
         )
+        lines.append(_probed(p))
         if p.delete_guard.value == "compare":
             lines.append(
                 "The guard `compare` re-reads each contact right before its delete: that narrows"
@@ -104,6 +105,13 @@ def _inputs(console: Console, report: Report) -> None:
             )
     for line in lines:
         console.print(Text(line, style="dim"))
+
+
+def _probed(p: PbxPart) -> str:
+    """What the delete guard rests on."""
+    if p.probe is None:
+        return "Nothing is proved yet about the ETags of this version of 3CX."
+    return printable(f"probed {_time(p.probe.probed_at)}: {p.probe.detail}")
 
 
 def _counts(console: Console, report: Report) -> None:

@@ -27,12 +27,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import table as named_table
 
-from reconcile.model import ClaimOrigin, DeleteGuard, EtagKind, IfMatch, Outcome, Status
+from reconcile.model import Acceptance, ClaimOrigin, DeleteGuard, EtagKind, IfMatch, Outcome, Status
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The revision of `migrations/` that these tables are; revisions are numbers of four digits."""
 
 
@@ -214,7 +214,13 @@ probe = Table(
     Column("pbx_version", Text, primary_key=True),
     Column("probed_at", Moment, nullable=False),
     Column("etags", _words(EtagKind, "etags"), nullable=False),
+    Column("etags_in", Text, nullable=False),
     Column("if_match", _words(IfMatch, "if_match"), nullable=False),
+    Column("right_etag", _words(Acceptance, "right_etag"), nullable=False),
+    Column("without_etag", _words(Acceptance, "without_etag"), nullable=False),
+    Column("paging", Text, nullable=False),
+    Column("page_cap", Integer, nullable=False),
+    Column("missing", Text, nullable=False),
     Column("detail", Prose, nullable=False),
 )
 

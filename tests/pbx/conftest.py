@@ -90,9 +90,10 @@ class FakePbx:
         self.url = ""
         self.contacts: dict[int, dict[str, Any]] = {}
         self.versions: dict[int, int] = {}
+        self.last_id = 0
         self.requests: list[Seen] = []
         self.etags = "strong"
-        self.etag_in = {"list", "entity"}
+        self.etag_in = {"list", "entity", "header"}
         self.if_match = "enforced"
         self.sorted_by: Callable[[dict[str, Any]], Any] = lambda entity: entity["Id"]
         self.page_cap = 100
@@ -114,7 +115,7 @@ class FakePbx:
 
     def add(self, **fields: Any) -> int:
         with self._lock:
-            contact_id = max(self.contacts, default=0) + 1
+            contact_id = self.last_id = self.last_id + 1
             self.contacts[contact_id] = {"Id": contact_id, **fields}
             self.versions[contact_id] = 1
             return contact_id

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconcile.errors import PbxError
-from reconcile.model import EtagKind, IfMatch
+from reconcile.model import Acceptance, EtagKind, IfMatch
+from reconcile.pbx.client import PbxReader
 from reconcile.pbx.probe import PROBE_CONTACT, probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pbx.conftest import FakePbx
+    from pbx.conftest import FakePbx, Seen
 
     from reconcile.model import Probe
-    from reconcile.pbx.client import PbxReader
 
+NOT_FOUND = '{"error":{"code":"","message":"WARNINGS.XAPI.NOT_FOUND"}}'
 OTHERS = [
     {"FirstName": "Jo", "PhoneNumber": "1", "Tag": "reconcile-probe"},
     {"FirstName": "reconcile-probe", "PhoneNumber": "+999000000000", "Tag": "x"},
@@ -41,44 +42,105 @@ def run(pbx: FakePbx, reader: PbxReader, now: datetime) -> Callable[[], Probe]:
     return probed
 
 
+YES, NO, OPEN = Acceptance.ACCEPTED, Acceptance.REFUSED, Acceptance.UNPROVEN
+EVERYWHERE = "list, entity, header"
+
+
 @pytest.mark.parametrize(
-    ("etags", "if_match", "where", "kind", "verdict", "words"),
+    ("etags", "if_match", "where", "verdict", "words"),
     [
-        ("strong", "enforced", "list entity", EtagKind.STRONG, IfMatch.ENFORCED, "same ETag"),
-        ("weak", "enforced", "list entity", EtagKind.WEAK, IfMatch.ENFORCED, "same ETag"),
-        ("weak", "enforced", "header", EtagKind.WEAK, IfMatch.ENFORCED, "listing has no ETags"),
-        ("strong", "required", "entity", EtagKind.STRONG, IfMatch.ENFORCED, "no ETags; a single"),
-        ("strong", "ignored", "list entity", EtagKind.STRONG, IfMatch.IGNORED, "old ETag was done"),
-        ("weak", "ignored", "list entity", EtagKind.WEAK, IfMatch.IGNORED, "answered 204"),
-        ("none", "ignored", "list entity", EtagKind.NONE, IfMatch.UNPROVEN, "issues no ETag"),
-        ("none", "enforced", "list entity", EtagKind.NONE, IfMatch.UNPROVEN, "issues no ETag"),
-        ("weak", "always_412", "entity", EtagKind.WEAK, IfMatch.UNPROVEN, "the right one was"),
+        ("strong", "enforced", EVERYWHERE, (IfMatch.ENFORCED, YES, YES), "refused with 412"),
+        ("weak", "enforced", EVERYWHERE, (IfMatch.ENFORCED, YES, YES), "right one accepted"),
+        ("weak", "enforced", "header", (IfMatch.ENFORCED, YES, YES), "refused with 412"),
+        ("weak", "enforced", "list, entity", (IfMatch.ENFORCED, YES, YES), "refused with 412"),
+        (
+            "strong",
+            "required",
+            "entity",
+            (IfMatch.ENFORCED, YES, NO),
+            "without an ETag was answered 4",
+        ),
+        ("strong", "ignored", EVERYWHERE, (IfMatch.IGNORED, OPEN, YES), "old ETag was done"),
+        ("weak", "ignored", EVERYWHERE, (IfMatch.IGNORED, OPEN, YES), "answered 204"),
+        ("none", "ignored", "", (IfMatch.UNPROVEN, OPEN, YES), "issues no ETag"),
+        ("none", "enforced", "", (IfMatch.UNPROVEN, OPEN, YES), "issues no ETag"),
+        ("none", "required", "", (IfMatch.UNPROVEN, OPEN, NO), "without an ETag was answered 428"),
+        ("weak", "always_412", "entity", (IfMatch.UNPROVEN, NO, YES), "nothing can be deleted"),
     ],
 )
 def test_the_verdict_is_exact(
     *,
     pbx: FakePbx,
-    run: Callable[[], Probe],
+    reader: PbxReader,
     now: datetime,
     etags: str,
     if_match: str,
     where: str,
-    kind: EtagKind,
-    verdict: IfMatch,
+    verdict: tuple[IfMatch, Acceptance, Acceptance],
     words: str,
 ) -> None:
-    pbx.etags, pbx.if_match, pbx.etag_in = etags, if_match, set(where.split())
-    proof = run()
-    assert (proof.etags, proof.if_match) == (kind, verdict)
+    pbx.etags, pbx.if_match, pbx.etag_in = etags, if_match, set(where.split(", "))
+    proof = probe(reader.connection, reader, now=now)
+    assert (proof.etags, proof.etags_in) == (EtagKind(etags), where)
+    assert (proof.if_match, proof.right_etag, proof.without_etag) == verdict
     assert words in proof.detail
     assert (proof.pbx_url, proof.pbx_version, proof.probed_at) == (pbx.url, "20.0.9.995", now)
+    left = [] if (etags, if_match) != ("none", "required") else [1, 2]
+    assert list(pbx.contacts) == left
+    assert ("by hand" in proof.detail) is bool(left)
+
+
+@pytest.mark.parametrize("missing", [(404, ""), (404, NOT_FOUND), (400, NOT_FOUND), (410, "<p>")])
+def test_what_a_missing_id_is_answered_is_seen(
+    pbx: FakePbx, run: Callable[[], Probe], missing: tuple[int, str]
+) -> None:
+    status, body = missing
+
+    def gone(_seen: Seen) -> None:
+        if not {4, 5} & pbx.contacts.keys():
+            pbx.answers("GET", r"Contacts\([45]\)", status=status, body=body, times=9)
+
+    pbx.hooks("GET", "Id eq 5", gone)
+    kind = {"": "empty", NOT_FOUND: "odata", "<p>": "html"}[body]
+    assert run().missing == f"{status}, {kind}"
+
+
+def test_how_the_listing_is_read_is_told(pbx: FakePbx, reader: PbxReader, now: datetime) -> None:
+    pbx.fill(60)
+    pbx.page_cap = 40
+    reader.snapshot(now=now)
+    proof = probe(reader.connection, reader, now=now)
+    assert (proof.paging, proof.page_cap) == ("skip", 40)
+    pbx.refuses, pbx.page_cap, pbx.top_limit = {"$skip"}, 100, 50
+    other = PbxReader(reader.connection)
+    with other:
+        other.snapshot(now=now)
+        proof = probe(other.connection, other, now=now)
+    assert (proof.paging, proof.page_cap) == ("key", 50)
+
+
+@pytest.mark.parametrize(("limit", "cap"), [(100, 100), (200, 0)])
+def test_the_page_limit_is_found_by_asking_for_one_too_many(
+    *, pbx: FakePbx, run: Callable[[], Probe], limit: int, cap: int
+) -> None:
+    pbx.top_limit = limit
+    assert run().page_cap == cap
+
+
+def test_a_refusal_without_a_number_means_that_the_known_limit_holds(
+    pbx: FakePbx, run: Callable[[], Probe]
+) -> None:
+    pbx.answers("GET", r"\$top=101", status=400)
+    assert run().page_cap == 100
 
 
 def test_no_tag_is_sent_that_the_server_did_not_issue(
     pbx: FakePbx, run: Callable[[], Probe]
 ) -> None:
     run()
-    assert [seen.headers.get("if-match") for seen in pbx.sent("DELETE")] == ['"v1"', '"v2"']
+    sent = [(seen.path, seen.headers.get("if-match")) for seen in pbx.sent("DELETE")]
+    first, second = "/xapi/v1/Contacts(4)", "/xapi/v1/Contacts(5)"
+    assert sent == [(first, '"v1"'), (first, '"v2"'), (second, None)]
 
 
 def test_what_a_crashed_probe_left_is_removed_first(pbx: FakePbx, run: Callable[[], Probe]) -> None:
@@ -154,7 +216,7 @@ def test_a_412_that_deletes_all_the_same_proves_nothing(
     pbx.if_match = "ignored"
     pbx.answers("DELETE", "", status=412, effect=True)
     assert run().if_match is IfMatch.UNPROVEN
-    assert len(pbx.sent("DELETE")) == 1
+    assert [seen.headers.get("if-match") for seen in pbx.sent("DELETE")] == ['"v1"', None]
 
 
 def test_a_contact_that_somebody_else_removes_proves_nothing(
@@ -195,7 +257,7 @@ def test_different_tags_in_listing_and_entity_are_reported(
     body = entity % (PROBE_CONTACT["FirstName"], PROBE_CONTACT["Tag"])
     pbx.hooks("GET", "Tag eq", lambda _seen: None)
     pbx.answers("GET", "Tag eq", body=body)
-    assert "different ETags" in run().detail
+    assert "disagree" in run().detail
 
 
 def test_a_contact_that_somebody_makes_their_own_is_left_alone(
@@ -216,10 +278,10 @@ def test_what_can_not_be_removed_is_told_to_a_person(
     pbx.etags = etags
     pbx.answers("DELETE", "", status=403, times=99)
     proof = probe(reader.connection, reader, now=now)
-    assert 'Delete the contact "reconcile-probe" in the 3CX console by hand (1).' in proof.detail
+    assert 'Delete the contact "reconcile-probe" in the 3CX console by hand (1, 2).' in proof.detail
     again = probe(reader.connection, reader, now=now)
     assert "An earlier probe's contact 1 can't be deleted" in again.detail
-    assert list(pbx.contacts) == [1]
+    assert list(pbx.contacts) == [1, 2]
 
 
 def test_a_pbx_that_breaks_down_in_the_middle_is_told_to_a_person(

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
 
 import pytest
 from alembic import command
@@ -19,17 +19,15 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine
 
 from reconcile.errors import StateError
+from reconcile.model import Acceptance, EtagKind, IfMatch, Probe
 from reconcile.store import engine, tables
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
 def revision(tmp_path):
     """Makes a folder with one more revision, whose upgrade does what is said."""
 
-    def make(body: str, number: int = 2) -> Path:
+    def make(body: str, number: int = 3) -> Path:
         folder = tmp_path / f"more 100% {number}"
         folder.mkdir()
         lines = [f"    {line}" for line in dedent(body).strip().splitlines()]
@@ -44,6 +42,9 @@ def revision(tmp_path):
         return folder
 
     return make
+
+
+STATES = Path(__file__).parent / "states"
 
 
 def content(path: Path) -> list[str]:
@@ -98,9 +99,9 @@ def test_alembic_on_its_own_is_told_the_way(tmp_path: Path) -> None:
 
 def test_an_upgrade_creates_the_state_and_says_so(bare) -> None:
     result = bare.upgrade()
-    assert (result.from_revision, result.to_revision, result.backup) == ("", "0001", None)
+    assert (result.from_revision, result.to_revision, result.backup) == ("", "0002", None)
     assert result.changed
-    assert str(result) == f"{bare.path} was created, empty, with schema 0001."
+    assert str(result) == f"{bare.path} was created, empty, with schema 0002."
     assert bare.sql("SELECT pbx_url, created_at FROM state") == [("", "2026-03-01 02:30:00.000000")]
 
 
@@ -108,7 +109,7 @@ def test_a_second_upgrade_has_nothing_to_do_and_says_so(state) -> None:
     before = content(state.path)
     result = state.upgrade()
     assert not result.changed
-    assert str(result) == f"{state.path} has schema 0001 already: nothing to do."
+    assert str(result) == f"{state.path} has schema 0002 already: nothing to do."
     assert result.backup is None
     assert content(state.path) == before
 
@@ -120,14 +121,54 @@ def test_an_empty_file_becomes_a_state(bare) -> None:
     bare.open().close()
 
 
+def test_a_state_of_the_first_schema_keeps_everything_but_its_proof(bare) -> None:
+    """As version 0.1.0 left it: two claims, a delete, an intent of a run that died, a proof."""
+    engine.make_folder(bare.path)
+    engine.make_file(bare.path)
+    with closing(sqlite3.connect(bare.path)) as connection:
+        connection.executescript((STATES / "0001.sql").read_text("utf-8"))
+    with pytest.raises(StateError, match="older") as caught:
+        bare.open()
+    assert "reconcile db upgrade" in caught.value.hint
+    result = bare.upgrade()
+    assert (result.from_revision, result.to_revision) == ("0001", "0002")
+    assert [line for line in content(result.backup) if '"probe" VALUES' in line]
+    assert bare.check().ok
+    with bare.open() as ledger:
+        view = ledger.view(now=bare.now)
+        assert {c: claim.name for c, claim in view.claims.items()} == {5: "Ann Bell", 6: "Bo Dee"}
+        assert [action.contact_id for action in view.unresolved] == [8]
+        assert [t.entity for t in ledger.tombstones()] == [
+            {"Id": 7, "FirstName": "Gone"},
+            {"Id": 8},
+        ]
+        assert ledger.probe(pbx_url=bare.pbx_url, pbx_version="20.0.9.995") is None
+        proof = Probe(
+            pbx_url=bare.pbx_url,
+            pbx_version="20.0.9.995",
+            probed_at=bare.now,
+            etags=EtagKind.STRONG,
+            etags_in="list, entity",
+            if_match=IfMatch.ENFORCED,
+            right_etag=Acceptance.ACCEPTED,
+            without_etag=Acceptance.REFUSED,
+            paging="key",
+            page_cap=50,
+            missing="404, empty",
+            detail="An old ETag was refused.",
+        )
+        ledger.save_probe(proof)
+        assert ledger.probe(pbx_url=bare.pbx_url, pbx_version="20.0.9.995") == proof
+
+
 def test_an_upgrade_keeps_the_data_and_a_copy_of_what_was(state, revision) -> None:
     with state.open() as ledger:
         ledger.adopt([state.claim(1)])
     before = content(state.path)
     more = revision("op.add_column('claim', sa.Column('note', sa.Text))")
     result = state.upgrade(more)
-    assert (result.from_revision, result.to_revision) == ("0001", "0002")
-    assert result.backup == state.path.with_name("reconcile.db.0001-20260301T023000Z.bak")
+    assert (result.from_revision, result.to_revision) == ("0002", "0003")
+    assert result.backup == state.path.with_name("reconcile.db.0002-20260301T023000Z.bak")
     assert result.backup.stat().st_mode & 0o777 == 0o600
     assert content(result.backup) == before
     assert str(result.backup) in str(result)
@@ -185,14 +226,14 @@ def test_a_revision_that_fails_leaves_the_old_schema_its_number_and_its_data(
         with op.batch_alter_table("export") as batch:
             batch.drop_column("rules")
         """
-    second = revision(f"{dedent(done)}\n{failure}", number=3)
+    second = revision(f"{dedent(done)}\n{failure}", number=4)
     with pytest.raises(error):
         state.upgrade(first, second)
     assert content(state.path) == before
     [copy] = state.path.parent.glob("*.bak")
     assert content(copy) == before
     state.open().close()
-    assert state.upgrade(first).to_revision == "0002"
+    assert state.upgrade(first).to_revision == "0003"
 
 
 def test_a_first_revision_that_fails_leaves_an_empty_file_that_can_be_upgraded(
@@ -264,8 +305,8 @@ def test_a_backup_stands_beside_the_state_and_never_overwrites(state) -> None:
         ledger.adopt([state.claim(1)])
         copies = [state.backup(), state.backup()]
         assert [copy.name for copy in copies] == [
-            "reconcile.db.0001-20260301T023000Z.bak",
-            "reconcile.db.0001-20260301T023000Z-1.bak",
+            "reconcile.db.0002-20260301T023000Z.bak",
+            "reconcile.db.0002-20260301T023000Z-1.bak",
         ]
         assert {copy.stat().st_mode & 0o777 for copy in copies} == {0o600}
     assert content(copies[0]) == content(copies[1]) == content(state.path)
@@ -324,7 +365,7 @@ def test_a_check_tells_what_the_state_is_and_changes_nothing(state) -> None:
     result = state.check()
     assert result.ok
     assert (result.path, result.state_id, result.pbx_url) == (state.path, name, state.pbx_url)
-    assert (result.revision, result.journal_mode) == ("0001", "wal")
+    assert (result.revision, result.journal_mode) == ("0002", "wal")
     assert (result.claims, result.runs, result.unresolved) == (2, 1, 0)
     assert state.path.read_bytes() == before
 
