@@ -38,6 +38,7 @@ fix: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/dry_run.py
+	$(BIN)/python benchmarks/listing.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

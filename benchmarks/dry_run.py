@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -20,10 +18,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from sandboxed import connection, sandbox
+
 from reconcile import crm
 from reconcile.core import guards, match, plan
 from reconcile.model import DeleteGuard, LedgerView, Plan
-from reconcile.pbx.client import Connection, PbxReader
+from reconcile.pbx.client import PbxReader
 from reconcile.report import build
 from reconcile.report.build import Result
 
@@ -53,28 +53,12 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         export = Path(folder) / "contacts.csv"
-        command = ["sandbox", "--port=0", f"--contacts={options.contacts}", f"--export={export}"]
-        server = subprocess.Popen(
-            [sys.executable, "-m", "reconcile", *command], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            url = _address(server)
+        with sandbox(f"--contacts={options.contacts}", f"--export={export}") as url:
             rounds = [dict(_round(export, url, options)) for _ in range(options.rounds)]
-        finally:
-            server.terminate()
-            server.wait()
     print(f"{options.contacts:,} contacts, {os.cpu_count()} cores, {options.rounds} rounds")
     for step in rounds[0]:
         print(f"{step:<22} {statistics.median(r[step] for r in rounds):6.2f} s")
     print(f"{'whole':<22} {statistics.median(sum(r.values()) for r in rounds):6.2f} s")
-
-
-def _address(server: subprocess.Popen[str]) -> str:
-    """The URL that the sandbox prints when it is ready."""
-    for line in server.stdout or ():
-        if " at http" in line:
-            return line.split(" at ")[1].split(",")[0]
-    raise SystemExit("the sandbox didn't start")
 
 
 def _round(export: Path, url: str, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
@@ -89,13 +73,7 @@ def _round(export: Path, url: str, options: argparse.Namespace) -> Iterator[tupl
 
     snapshot = crm.read(str(export), base=Path(), mapping={}, now=now, max_age_hours=None)
     yield lap("read the export")
-    connection = Connection(
-        url=url,
-        client_id="reconcile",
-        client_secret="sandbox-secret",  # noqa: S106 - the sandbox's own
-        concurrency=options.concurrency,
-    )
-    with PbxReader(connection) as reader:
+    with PbxReader(connection(url, concurrency=options.concurrency)) as reader:
         listed = reader.snapshot(now=now)
     yield lap("list 3CX")
     matching = match.match(snapshot, listed, {}, region="DE")

@@ -10,7 +10,8 @@ but a GET is ever repeated blindly: after an answer that leaves open what happen
 | 404, 410                     | look: there → `refused`, stop; gone → `already_gone`; two in a  |
 |                              | row that no re-read foresaw: stop. After an answer that left it |
 |                              | open, it was ours: `deleted`                                    |
-| 412, 409, 428                | `changed`: kept, never tried again in this run                  |
+| 412, 409, 428                | `changed`: kept, never tried again in this run; but a look that |
+|                              | finds it unchanged, tag and all → `refused`, stop               |
 | 401                          | begun again from its re-read; a second 401 stops the run        |
 | 429, 503                     | wait as asked (bounded), begun again from its re-read           |
 | other 5xx, timeout, lost     | look: gone → `deleted`; unchanged → once more; changed →        |
@@ -222,7 +223,7 @@ class _Hand:
             contact, entity = current
             if contact.fingerprint != decision.contact.fingerprint:
                 return self._end(attempt, Outcome.CHANGED, "it was edited in 3CX after the plan")
-            precondition = self._precondition(attempt, contact)
+            precondition, attempt.sent = self._precondition(attempt, contact), contact
             if attempt.action_id is None:
                 attempt.action_id = self._intend(decision, contact, entity)
             answer = self.tools.writer.delete(contact.id, precondition)
@@ -272,7 +273,7 @@ class _Hand:
         if status in _GONE or answer.not_found:
             return self._said_gone(attempt, detail)
         if status in _MOVED:
-            return self._end(attempt, Outcome.CHANGED, detail)
+            return self._moved(attempt, detail)
         if status == _UNAUTHORIZED and attempt.allows_renewal():
             return None
         if status in _BUSY:
@@ -292,6 +293,19 @@ class _Hand:
             self.canary_confirmed = True
         self.unforeseen = 0
         return self._end(attempt, Outcome.DELETED, detail)
+
+    def _moved(self, attempt: _Attempt, detail: str) -> ContactOutcome:
+        """Changed, unless it is what was sent: then this PBX refuses every such delete."""
+        try:
+            current = self.tools.reader.contact(attempt.decision.contact.id)
+        except PbxError:
+            return self._end(attempt, Outcome.CHANGED, detail)
+        if current is None:
+            return self._end(attempt, Outcome.ALREADY_GONE, f"{detail}; a look: it is gone")
+        if current[0] == attempt.sent:
+            why = f"{detail}, though it has not changed; reconcile doctor --probe finds out why"
+            raise self._stop(attempt, Outcome.REFUSED, why)
+        return self._end(attempt, Outcome.CHANGED, detail)
 
     def _said_gone(self, attempt: _Attempt, detail: str) -> ContactOutcome:
         """Gone between re-read and DELETE: by a person once, by a wrong base path twice."""
@@ -369,6 +383,8 @@ class _Attempt:
     """What has been tried with the contact in hand."""
 
     decision: Decision
+    sent: Contact | None = None
+    """The contact as the last re-read showed it, with the tag that its DELETE carried."""
     action_id: int | None = None
     renewals: int = 0
     waits: int = 0

@@ -14,10 +14,9 @@ from reconcile import crm
 from reconcile.core import guards
 from reconcile.errors import PbxRefused, ReconcileError
 from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
-from reconcile.pbx.client import PbxReader
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.report import files
-from reconcile.session import World, connection_of
+from reconcile.session import World, connection_of, reader_of
 from reconcile.store import migrate
 from reconcile.store.ledger import Ledger
 from reconcile.store.lock import RunLock
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconcile.config import Config
+    from reconcile.pbx.client import PbxReader
 
 State = Literal["ok", "warn", "fail"]
 _MAX_SKEW: Final = timedelta(minutes=5)
@@ -137,7 +137,7 @@ def _pbx(config: Config, world: World, *, state: bool, probe: bool) -> Iterator[
     except ReconcileError as error:
         yield from _failures("secret", error, mend=_mend_of_secret(config, error))
         return
-    with PbxReader(connection, sleep=world.sleep) as reader:
+    with reader_of(connection, world) as reader:
         try:
             version = reader.version() or "version unknown"
         except ReconcileError as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from reconcile.config import Config
     from reconcile.model import Exit
+    from reconcile.pbx.trace import Trace
 
 
 def _quiet(_what: str, _done: int, _all: int) -> None:
@@ -45,6 +46,8 @@ class World:
     """The exit code of the signal that asked to stop, or None."""
     progress: Callable[[str, int, int], None] = _quiet
     """Called with what is being done, how much is done, and of how much."""
+    trace: Trace | None = None
+    """The request log, if one was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,11 @@ def connection_of(config: Config, world: World) -> Connection:
     )
 
 
+def reader_of(connection: Connection, world: World) -> PbxReader:
+    """A reader that waits and leaves its traces in this world."""
+    return PbxReader(connection, sleep=world.sleep, trace=world.trace)
+
+
 @contextmanager
 def opened(config: Config, world: World, command: str) -> Iterator[Session]:
     """Secret, report folder, lock, state, connection: whatever is missing stops it before work.
@@ -88,7 +96,7 @@ def opened(config: Config, world: World, command: str) -> Iterator[Session]:
     with (
         RunLock(url, base=base, command=command, now=world.clock()),
         Ledger.open(url, base=base, pbx_url=connection.url) as ledger,
-        PbxReader(connection, sleep=world.sleep) as reader,
+        reader_of(connection, world) as reader,
     ):
         yield Session(
             config=config,

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,8 +17,12 @@ from reconcile.model import Exit
 from reconcile.session import World
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
+    from reconcile.pbx.trace import Trace
+
+_TRACE: Final = "reconcile.trace"
 _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 
@@ -47,7 +51,26 @@ def _world(stop: _Stop) -> World:
         user=_user(),
         interrupted=stop.code,
         progress=_progress if sys.stderr.isatty() else _quiet,
+        trace=click.get_current_context().meta.get(_TRACE),
     )
+
+
+def begin_trace(context: click.Context, path: Path) -> None:
+    """Keep a request log until the command ends. Raises UsageError if the file can't be written."""
+    from reconcile.pbx.trace import Trace
+
+    trace = context.meta[_TRACE] = Trace(path, clock=lambda: datetime.now(UTC))
+    context.call_on_close(lambda: _end_trace(trace))
+
+
+def _end_trace(trace: Trace) -> None:
+    """An audit must know what its log lacks; what the command did is not changed by it."""
+    trace.close()
+    if trace.lost:
+        click.echo(
+            f"reconcile: the request log {trace.path} lacks {trace.lost} requests: {trace.reason}.",
+            err=True,
+        )
 
 
 class _Stop:

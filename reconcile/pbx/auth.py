@@ -79,6 +79,7 @@ class TokenAuth(httpx.Auth):
         response = yield self._signed(request, token)
         if response.status_code != HTTPStatus.UNAUTHORIZED:
             return
+        response.read()  # gives its connection back, before the token request wants one
         self._forget(token)
         if request.method != "GET":
             return

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from reconcile.pbx.trace import Trace
+
 __all__ = ["Connection", "PbxReader", "PbxWriter"]
 
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -40,10 +42,14 @@ class PbxReader:
     """
 
     def __init__(
-        self, connection: Connection, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        connection: Connection,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        trace: Trace | None = None,
     ) -> None:
         self.connection = connection
-        self.session = Session(connection, sleep=sleep)
+        self.session = Session(connection, sleep=sleep, trace=trace)
         self._listing = Listing(self.session)
 
     def __enter__(self) -> Self:
@@ -198,12 +204,11 @@ class PbxWriter:
 
 
 def _answer(reply: Reply) -> Answer:
-    """An answer to DELETE; a success that carries an error or a page is no success."""
+    """An answer to DELETE; a success that carries anything but whole JSON is no success."""
     body = odata.explain(reply.body)
-    doubtful = reply.status == HTTPStatus.OK and body.kind in {
-        BodyKind.HTML,
-        BodyKind.ODATA,
-        BodyKind.OAUTH,
+    doubtful = reply.status == HTTPStatus.OK and body.kind not in {
+        BodyKind.EMPTY,
+        BodyKind.OTHER_JSON,
     }
     return Answer(
         status=None if doubtful else reply.status,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from reconcile.pbx.transport import Reply
 
 _READ_OR_REFUSED: Final = (HTTPStatus.OK, HTTPStatus.BAD_REQUEST)
+_SMALL: Final = 20
+"""Contacts in a page that no PBX can find too many."""
 _MAX_CONTACTS: Final = 10_000_000
 _MOVED: Final = "its pages don't join, as if contacts moved while they were read"
 
@@ -220,9 +222,19 @@ class Listing:
 
     def _page(self, options: Mapping[str, str | int], *, top: int | None = None) -> Page:
         reply = self._reply(options, top=top)
+        if reply.status != HTTPStatus.OK and top is None:
+            reply = self._smaller(options, reply)
         if reply.status != HTTPStatus.OK:
             raise from_reply(reply, self._session.connection)
         return odata.parse_page(reply.body)
+
+    def _smaller(self, options: Mapping[str, str | int], refusal: Reply) -> Reply:
+        """A refusal that names no limit may be about `$top` all the same: once more with less."""
+        reply = self._reply(options, top=_SMALL)
+        if reply.status != HTTPStatus.OK:
+            return refusal
+        self._page_size = min(self._page_size, _SMALL)
+        return reply
 
     def _reply(self, options: Mapping[str, str | int], *, top: int | None = None) -> Reply:
         """A page or a 400, as it came; asked for smaller if the PBX names its limit."""

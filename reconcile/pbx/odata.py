@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from reconcile.errors import PbxUntrusted
 from reconcile.model import Contact
@@ -41,6 +41,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _ETAG: Final = re.compile(r'(?:W/)?"[ \x21\x23-\x7e]*"|[\x21\x23-\x2b\x2d-\x7e]+')
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
+_LITERAL: Final = re.compile(r"'(?:[^']|'')*'?")
 _TOP_LIMIT: Final = re.compile(r"limit of '([0-9]{1,6})' for Top query")
 _CODE: Final = re.compile(r"(?<![A-Za-z0-9_.])[A-Z0-9_]+(?:\.[A-Z0-9_]+)*")
 _MARKUP: Final = re.compile(r"<\s*[a-zA-Z!/?]")
@@ -90,6 +91,11 @@ def equals(name: str, text: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no property")
     return f"{name} eq {string_literal(text)}"
+
+
+def without_texts(target: str) -> str:
+    """A path and query in readable form, each text that a filter asks for shown as '…'."""
+    return _LITERAL.sub("'…'", unquote(target))
 
 
 def creatable(entity: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from reconcile.errors import PbxUnreachable
 from reconcile.pbx import odata
 from reconcile.pbx.auth import TokenAuth
 from reconcile.pbx.failures import HTTPX_ERRORS, Transient, from_exception, from_reply
+from reconcile.pbx.trace import TracedTransport
 from reconcile.pbx.transport import (
     READING,
     TOKEN_PATH,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reconcile.pbx.connection import Connection
+    from reconcile.pbx.trace import Trace
 
 _TRIES: Final = 3
 _FIRST_WAIT: Final = 0.5
@@ -65,7 +67,13 @@ class Lanes:
 class Session:
     """What readers and writers share. Raises ConfigError for a `ca_file` that can't be used."""
 
-    def __init__(self, connection: Connection, *, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        sleep: Callable[[float], None],
+        trace: Trace | None = None,
+    ) -> None:
         self.connection = connection
         self.lanes = Lanes(connection.concurrency)
         self.version = ""
@@ -73,7 +81,9 @@ class Session:
         self.server_time: datetime | None = None
         """The Date of the last answer."""
         self._sleep = sleep
-        self._wire = open_wire(connection)
+        self._wire: httpx.BaseTransport = open_wire(connection)
+        if trace is not None:
+            self._wire = TracedTransport(self._wire, trace)
         self._auth = TokenAuth(connection, self._post_token)
         self._reading = self.client(READING)
 

@@ -12,6 +12,7 @@ from company import SECRET
 from reconcile import apply
 from reconcile.errors import PbxRefused, StateError
 from reconcile.model import (
+    Acceptance,
     DeleteGuard,
     EtagKind,
     Exit,
@@ -268,13 +269,63 @@ def test_an_edit_after_the_re_read_is_refused_by_the_server(evening, company):
 @pytest.mark.parametrize("status", [409, 412, 428])
 def test_412_409_and_428_keep_the_contact_and_are_never_tried_again(evening, company, status):
     evening.plan(5, 6)
+    evening.at_delete(5, lambda: company.book.edit(5, {"Title": "Is back"}))
     evening.fail(5, status=status)
     evening.apply()
     assert evening.outcomes == evening.journal == {5: Outcome.CHANGED, 6: Outcome.DELETED}
-    assert evening.wire(5) == ["GET", "DELETE"]
+    assert evening.wire(5) == ["GET", "DELETE", "GET"]
     assert (evening.report.status, evening.report.exit_code) == (Status.PARTIAL, Exit.PARTIAL)
     assert str(status) in evening.detail(5)
     all_stays(company, 5)
+
+
+@pytest.mark.parametrize("status", [409, 412, 428])
+def test_a_refusal_of_a_contact_that_has_not_changed_stops_the_run(evening, company, status):
+    evening.plan(5, 6)
+    evening.fail(5, status=status)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    assert "reconcile doctor --probe" in evening.report.headline
+    all_stays(company, 5, 6)
+
+
+def test_a_412_for_a_contact_that_is_gone_meanwhile_is_already_gone(evening, company):
+    evening.plan(5)
+    evening.at_delete(5, lambda: company.book.remove(5))
+    evening.fail(5, status=412)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.ALREADY_GONE}
+
+
+def test_a_412_that_can_not_be_looked_into_is_believed(evening, company):
+    evening.plan(5)
+    evening.fail(5, status=412)
+    evening.fail(5, method="GET", skip=1, status=403)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.CHANGED}
+    all_stays(company, 5)
+
+
+@pytest.mark.parametrize("if_match", ["always_412", "malformed"])
+def test_guard_compare_leaves_a_tag_out_where_even_the_right_one_is_refused(
+    evening, company, if_match
+):
+    """Found out by the probe; without it the run stops and says how to find out."""
+    company.settings["pbx.delete_guard"] = "compare"
+    company.server.switches = replace(company.server.switches, if_match=if_match)
+    evening.plan(5)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED}
+    with company.ledger() as ledger:
+        values = {"pbx_url": company.server.url, "pbx_version": company.server.switches.version}
+        refused = a_probe(**values, if_match=IfMatch.UNPROVEN, right_etag=Acceptance.REFUSED)
+        ledger.save_probe(refused)
+    company.server.clear_requests()
+    evening.digest = company.plan().digest
+    evening.apply()
+    assert [r.if_match for r in evening.deletes(5)] == [None]
+    assert evening.outcomes == {5: Outcome.DELETED}
 
 
 # ------------------------------------------------------------------ 401

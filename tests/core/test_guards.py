@@ -10,6 +10,7 @@ import pytest
 
 from reconcile.core import guards
 from reconcile.model import (
+    Acceptance,
     AcceptedExport,
     Action,
     ClaimOrigin,
@@ -336,6 +337,23 @@ def test_an_ignored_if_match_blocks_with_exit_6():
     (finding,) = guards.evaluate(guarded(probe=probe(IfMatch.IGNORED)))
     assert (finding.code, finding.level) == ("delete_guard_unavailable", Level.BLOCK)
     assert finding.exit_code is Exit.PBX
+
+
+def test_a_pbx_that_refuses_every_etag_blocks_with_exit_6():
+    found = replace(probe(IfMatch.UNPROVEN), right_etag=Acceptance.REFUSED)
+    (finding,) = guards.evaluate(guarded(probe=found))
+    assert (finding.code, finding.exit_code) == ("delete_guard_unavailable", Exit.PBX)
+    assert "the right one too" in finding.observed
+    assert guards.unguarded(found, EtagKind.WEAK).code == "delete_guard_unavailable"
+
+
+def test_an_etag_that_only_a_single_contact_has_is_one():
+    found = guarded(probe=None)
+    none = replace(found.pbx, etags=("",) * len(found.pbx))
+    assert codes(replace(found, pbx=none))["delete_guard_unavailable"] is Level.BLOCK
+    header = replace(none, single_etag='"1"')
+    assert codes(replace(found, pbx=header))["delete_guard_unproven"] is Level.INFO
+    assert codes(replace(found, pbx=none, probe=probe(IfMatch.ENFORCED))) == {}
 
 
 def test_one_contact_without_a_tag_is_no_pbx_without_etags():

@@ -238,7 +238,7 @@ def test_the_secret_and_the_token_are_in_no_traceback_even_if_the_server_echoes_
     pbx: FakePbx, tmp_path: Path, echo: str
 ) -> None:
     echo = echo.format("canary-secret-5f1d and canary-token-1 were not good enough")
-    pbx.answers("GET", r"Contacts\?", status=400, body=echo)
+    pbx.answers("GET", r"Contacts\?", status=400, body=echo, times=9)
     script = tmp_path / "script.py"
     script.write_text(
         "import logging; logging.basicConfig(level=logging.INFO)\n"

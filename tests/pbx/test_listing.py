@@ -168,13 +168,25 @@ def test_a_pbx_that_allows_smaller_pages_only_is_asked_for_those(
     assert asked.count(100) <= 2
 
 
+@pytest.mark.parametrize("refused", [set(), {"$skip", "$orderby"}])
+def test_a_limit_that_is_not_named_is_met_by_small_pages(
+    *, pbx: FakePbx, reader: PbxReader, now: datetime, refused: set[str]
+) -> None:
+    """As with a proxy that replaces the bodies of errors."""
+    pbx.fill(70)
+    pbx.refuses = refused
+    pbx.answers("GET", r"\$top=100", status=400, body="<html>400</html>", times=99)
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 71))
+    assert reader.find("FirstName", "First5")[0].id == 6
+
+
 @pytest.mark.parametrize("limit", [0, 1, 100, 500])
 def test_a_limit_that_makes_no_sense_ends_the_reading(
     *, pbx: FakePbx, reader: PbxReader, now: datetime, limit: int
 ) -> None:
     message = f"The limit of '{limit}' for Top query has been exceeded."
     body = f'{{"error":{{"code":"","message":"{message}"}}}}'
-    pbx.answers("GET", r"\$top=100", status=400, body=body, times=9)
+    pbx.answers("GET", r"\$top=[^1]|\$top=100", status=400, body=body, times=9)
     with pytest.raises(PbxRefused, match=message):
         reader.snapshot(now=now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -43,6 +44,35 @@ def test_everything_is_in_order(sound):
     wrong = [c for c in found.values() if c.state == "fail"]
     assert (wrong, code) == ([], Exit.CONVERGED)
     assert found["etags"].said == "ETags weak, If-Match enforced, delete_guard etag"
+    assert found["listing"].said == "complete, read by $skip"
+    assert found["probe"].said == (
+        "An old ETag was refused with 412, the right one accepted. ETags in: list, entity, header. "
+        "A DELETE with the right ETag: accepted; without one: accepted. Contacts in a page: 100. "
+        "A missing Id is answered: 404, odata. Version 20.0.9.995, 2026-11-23 02:30 UTC."
+    )
+
+
+def test_without_the_probe_it_only_reads(sound):
+    found, _ = examine(sound)
+    assert "probe" not in found
+    assert sound.methods() == {"GET"}
+
+
+def test_a_proof_is_shown_until_the_version_changes(sound):
+    examine(sound, probe=True)
+    found, _ = examine(sound)
+    assert "right one accepted" in found["probe"].said
+    sound.server.switches = replace(sound.server.switches, version="20.0.10.1")
+    found, _ = examine(sound)
+    assert "probe" not in found
+    assert found["etags"].state == "warn"
+
+
+def test_a_pbx_that_is_read_by_key_is_said_to_be(sound):
+    sound.server.switches = replace(sound.server.switches, skip_orderby="refused")
+    found, code = examine(sound)
+    assert (found["listing"].state, code) == ("ok", Exit.CONVERGED)
+    assert "refuses $skip" in found["listing"].said
 
 
 def test_reports_that_can_not_be_written(sound):
@@ -92,7 +122,10 @@ def test_a_probe_that_proved_nothing_says_why(sound):
     assert "403" in found["etags"].said
 
 
-@pytest.mark.parametrize("switch", [{"etags": "none"}, {"if_match": "ignored"}])
+@pytest.mark.parametrize(
+    "switch",
+    [{"etags": "none"}, {"if_match": "ignored"}, {"if_match": "always_412"}],
+)
 def test_a_pbx_that_can_not_guard_is_mended_by_compare(sound, switch):
     sound.server.switches = type(sound.server.switches)(**switch)
     found, code = examine(sound, probe=True)
