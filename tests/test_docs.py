@@ -11,7 +11,7 @@ import pytest
 
 from reconcile.cli.commands import group
 from reconcile.config import Document
-from reconcile.model import Exit, Outcome, Verdict
+from reconcile.model import Acceptance, EtagKind, Exit, IfMatch, Outcome, Verdict
 
 ROOT = Path(__file__).parent.parent
 DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -55,6 +55,11 @@ def test_every_exit_code_is_in_the_manual(code):
 @pytest.mark.parametrize("word", [*Verdict, *Outcome])
 def test_every_verdict_and_outcome_is_in_the_manual(word):
     assert f"\n| `{word}` |" in DOCS["verdicts.md"]
+
+
+@pytest.mark.parametrize("word", [*IfMatch, *Acceptance, *EtagKind])
+def test_every_word_of_a_proof_is_in_the_manual(word):
+    assert f"`{word}`" in DOCS["pbx.md"]
 
 
 def finding_codes() -> set[str]:

@@ -60,10 +60,10 @@ def begin_trace(context: click.Context, path: Path) -> None:
     from reconcile.pbx.trace import Trace
 
     trace = context.meta[_TRACE] = Trace(path, clock=lambda: datetime.now(UTC))
-    context.call_on_close(lambda: _end_trace(trace))
+    context.call_on_close(lambda: end_trace(trace))
 
 
-def _end_trace(trace: Trace) -> None:
+def end_trace(trace: Trace) -> None:
     """An audit must know what its log lacks; what the command did is not changed by it."""
     trace.close()
     if trace.lost:

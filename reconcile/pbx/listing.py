@@ -86,7 +86,9 @@ class Listing:
         """How the last listing was read; "" before the first."""
         self._page_size = PAGE_SIZE
         self._short_page = 0
-        """Contacts in a page that was cut short of `$top`; 0 if none was."""
+        """Contacts in a page after which more came, fewer than asked for; 0 if there was none."""
+        self._listed = 0
+        """How many contacts the last listing had."""
 
     def read(self, progress: Callable[[int, int], None] | None = None) -> Page:
         """All contacts, in ascending order of Id.
@@ -94,13 +96,13 @@ class Listing:
         Raises PbxUntrusted (`pbx_incomplete`) if two readings don't add up, else any PbxError.
         """
         report = progress or (lambda _read, _all: None)
-        first = self._read_once(report)
-        if first.is_proven:
-            return first.page
-        second = self._read_once(report)
-        if second.is_proven or second.agrees_with(first):
-            return second.page
-        raise _incomplete(first, second)
+        reading = self._read_once(report)
+        if not reading.is_proven:
+            first, reading = reading, self._read_once(report)
+            if not (reading.is_proven or reading.agrees_with(first)):
+                raise _incomplete(first, reading)
+        self._listed = len(reading.page)
+        return reading.page
 
     def filtered(self, expression: str) -> Page | None:
         """The contacts that satisfy a filter; None if they may be more than one page holds."""
@@ -111,10 +113,14 @@ class Listing:
     def page_cap(self) -> int:
         """The most contacts that a page can have, whether by refusal or by cutting; 0: no limit.
 
-        Asks for one more than the limit that all known builds have.
+        Asks for one more than the limit that all known builds have, and for a page of the contacts
+        that the last listing had.
         """
-        if self._short_page:
-            return self._short_page
+        reply = self._reply({}, top=self._page_size)
+        if reply.status == HTTPStatus.OK:
+            sent = len(odata.parse_page(reply.body))
+            if sent < min(self._page_size, self._listed):
+                return sent
         target = f"{CONTACTS}?{odata.query(top=PAGE_SIZE + 1)}"
         reply = self._session.get(target, expected=_READ_OR_REFUSED)
         return 0 if reply.status == HTTPStatus.OK else odata.top_limit(reply.body) or PAGE_SIZE

@@ -203,17 +203,28 @@ def test_killed_before_the_first_intent_nothing_has_happened(machine, method, pa
     machine.converge(report)
 
 
-@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-def test_killed_during_the_probe_its_contact_is_removed_by_the_next(machine, method):
+@pytest.mark.parametrize(
+    ("method", "path", "nth", "left"),
+    [
+        ("POST", CONTACTS, 1, set()),
+        ("GET", PROBE, 1, {101}),
+        ("PATCH", PROBE, 1, {101}),
+        ("DELETE", PROBE, 1, {101}),
+        ("DELETE", PROBE, 2, {101}),
+        ("POST", CONTACTS, 2, set()),
+        ("DELETE", "/xapi/v1/Contacts(102)", 1, {102}),
+    ],
+)
+def test_killed_during_the_probe_its_contacts_are_removed_by_the_next(
+    *, machine, method, path, nth, left
+):
     machine.plan(5)
     strike = machine.strike(signal.SIGKILL)
-    path = CONTACTS if method == "POST" else PROBE
-    machine.company.server.hook(strike, method=method, path_prefix=path)
-    if method == "POST":
-        machine.company.server.fail(method=method, path_prefix=path, drop=True)
+    machine.company.server.hook(strike, method=method, path_prefix=path, nth=nth)
+    fault = {"method": method, "path_prefix": path, "skip": nth - 1}
+    machine.company.server.fail(**fault, drop=True)
     killed(machine)
-    left = machine.ids() - machine.before
-    assert left == ({101} if method != "POST" else set())
+    assert machine.ids() - machine.before == left
     assert machine.unresolved() == []
     report, _ = machine.resolved()
     assert report.exit_code == Exit.WAITING

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
+
+from reconcile.cli.world import end_trace
+from reconcile.pbx.trace import Trace
 
 
 def switched(office, **switches):
@@ -26,7 +32,9 @@ def test_all_is_well_and_the_probe_is_remembered(set_up):
     said = set_up("doctor")
     assert said.code == 0
     names = [line.split()[1].rstrip(":") for line in said.out.splitlines() if line[0] != " "]
-    assert names[:-1] == ("config export columns reports state pbx token role clock etags".split())
+    assert names[:-1] == (
+        "config export columns reports state pbx token role listing clock etags".split()
+    )
     assert "WARN  etags: ETags weak, If-Match unproven" in said.out
     assert "reconcile doctor --probe" in said.out
     assert said.out.endswith("\nNext: reconcile plan\n")
@@ -34,9 +42,41 @@ def test_all_is_well_and_the_probe_is_remembered(set_up):
 
     probed = set_up("doctor", "--probe", "--json")
     assert (probed.code, set(states(probed).values())) == (0, {"ok"})
+    assert list(states(probed))[-1] == "probe"
     assert len(set_up.book.all()) == 40  # the throw-away contact is gone
     again = set_up("doctor")
     assert "OK    etags: ETags weak, If-Match enforced, delete_guard etag" in again.out
+
+
+def test_the_request_log_has_what_was_sent_and_no_secret(set_up, tmp_path):
+    assert set_up("--trace", "requests.jsonl", "doctor", "--probe").code == 0
+    log = tmp_path / "requests.jsonl"
+    assert log.stat().st_mode & 0o777 == 0o600
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    assert [(x["method"], x["path"], x["if_match"], x["status"]) for x in lines] == [
+        (r.method, unquote(r.path.replace("'reconcile-probe'", "'…'")), r.if_match, r.status)
+        for r in set_up.server.requests
+    ]
+    assert [x["status"] for x in lines if x["method"] == "DELETE"] == [412, 204, 204]
+
+
+def test_a_request_log_that_can_not_be_written_stops_before_anything_is_done(set_up):
+    said = set_up("--trace", "nowhere/requests.jsonl", "doctor", "--probe")
+    assert said.code == 2
+    assert "nowhere/requests.jsonl can't be written: No such file or directory" in said.err
+    assert "Next: name a file" in said.err
+    assert set_up.server.requests == ()
+
+
+def test_a_request_log_with_gaps_says_so_when_the_command_ends(tmp_path, capsys):
+    trace = Trace(tmp_path / "log", clock=lambda: datetime.now(UTC))
+    end_trace(trace)
+    assert capsys.readouterr().err == ""
+    trace = Trace(tmp_path / "log", clock=lambda: datetime.now(UTC))
+    trace.lost, trace.reason = 2, "No space left on device"
+    end_trace(trace)
+    said = capsys.readouterr().err
+    assert said.endswith("/log lacks 2 requests: No space left on device.\n")
 
 
 def test_without_a_configuration_it_says_how_to_make_one(office):

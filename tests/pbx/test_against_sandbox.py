@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconcile.errors import PbxRefused
-from reconcile.model import ContentMatch, EtagKind, IfMatch, ServerEtag
+from reconcile.model import Acceptance, ContentMatch, EtagKind, IfMatch, ServerEtag
 from reconcile.pbx.client import Connection, PbxReader, PbxWriter
 from reconcile.pbx.probe import probe
 from reconcile.sandbox.book import Book
@@ -137,27 +137,39 @@ def test_wrong_credentials_are_refused(
     assert len(server.requests) == 1
 
 
+YES, NO, OPEN = Acceptance.ACCEPTED, Acceptance.REFUSED, Acceptance.UNPROVEN
+
+
+@pytest.mark.parametrize("emit", ["both", "body", "header"])
+@pytest.mark.parametrize("kind", ["weak", "strong", "none"])
 @pytest.mark.parametrize(
-    ("etags", "if_match", "verdict"),
+    ("if_match", "verdict"),
     [
-        ("weak", "enforced", IfMatch.ENFORCED),
-        ("strong", "enforced", IfMatch.ENFORCED),
-        ("weak", "ignored", IfMatch.IGNORED),
-        ("strong", "ignored", IfMatch.IGNORED),
-        ("none", "enforced", IfMatch.UNPROVEN),
-        ("none", "ignored", IfMatch.UNPROVEN),
+        ("enforced", (IfMatch.ENFORCED, YES, YES)),
+        ("required", (IfMatch.ENFORCED, YES, NO)),
+        ("ignored", (IfMatch.IGNORED, OPEN, YES)),
+        ("always_412", (IfMatch.UNPROVEN, NO, YES)),
+        ("malformed", (IfMatch.UNPROVEN, NO, YES)),
     ],
 )
-def test_the_probe_finds_out_what_is_switched_on(
+def test_the_probe_gives_the_exact_verdict(
     *,
     sandbox: Callable[..., tuple[SandboxServer, PbxReader]],
     now: datetime,
-    etags: str,
+    kind: str,
+    emit: str,
     if_match: str,
-    verdict: IfMatch,
+    verdict: tuple[IfMatch, Acceptance, Acceptance],
 ) -> None:
-    server, reader = sandbox(3, etags=etags, if_match=if_match)
+    server, reader = sandbox(3, etags=kind, etag_emit=emit, if_match=if_match)
     before = server.book.all()
     proof = probe(reader.connection, reader, now=now)
-    assert (proof.etags, proof.if_match) == (EtagKind(etags), verdict)
-    assert server.book.all() == before
+    places = {"both": "list, entity, header", "body": "list, entity", "header": "header"}
+    assert (proof.etags, proof.etags_in) == (EtagKind(kind), places[emit] if kind != "none" else "")
+    if kind == "none":
+        verdict = (IfMatch.UNPROVEN, OPEN, verdict[2])
+    assert (proof.if_match, proof.right_etag, proof.without_etag) == verdict
+    left = [c for c in server.book.all() if c not in before]
+    # Without a tag nothing can be deleted where one is required: then a person is asked to.
+    impossible = (kind, if_match) == ("none", "required")
+    assert (bool(left), "by hand" in proof.detail) == (impossible, impossible)

@@ -8,6 +8,7 @@ import builders as b
 import pytest
 
 from reconcile.model import (
+    Acceptance,
     DeleteGuard,
     EtagKind,
     Exit,
@@ -23,6 +24,7 @@ from reconcile.report.model import (
     CountsPart,
     FindingPart,
     PbxPart,
+    ProbePart,
     Report,
     RunPart,
     SourcePart,
@@ -104,6 +106,24 @@ def test_it_names_the_inputs_the_arithmetic_and_why():
     assert "3CX: 3 read = 3 matched" in out
     assert "Jo Doe, ACME" in out
     assert "absent since long" in out
+
+
+def test_what_the_delete_guard_rests_on_is_said():
+    assert "Nothing is proved yet about the ETags" in rendered(report())
+    probe = ProbePart(
+        probed_at=b.NOW,
+        etags_in="list, entity",
+        right_etag=Acceptance.ACCEPTED,
+        without_etag=Acceptance.ACCEPTED,
+        paging="skip",
+        page_cap=100,
+        missing="404, empty",
+        detail="An old ETag was refused with 412, the right one accepted.",
+    )
+    found = report()
+    proved = found.model_copy(update={"pbx": found.pbx.model_copy(update={"probe": probe})})
+    out = " ".join(rendered(proved).split())
+    assert f"probed {b.NOW:%Y-%m-%d %H:%M} UTC: An old ETag was refused with 412" in out
 
 
 def test_compare_is_said_in_words():
