@@ -223,10 +223,12 @@ def _etags(
 
 def _proved(p: Probe) -> str:
     """All that was found out on the throw-away contacts, for an administrator to read."""
+    right = f"A DELETE with the right ETag: {p.right_etag}." if p.etags_in else ""
     facts = [
         p.detail,
         f"ETags in: {p.etags_in or 'nothing'}.",
-        f"A DELETE with the right ETag: {p.right_etag}; without one: {p.without_etag}.",
+        right,
+        f"A DELETE without one: {p.without_etag}.",
         f"Contacts in a page: {p.page_cap or 'as many as asked for'}.",
         f"A missing Id is answered: {p.missing or 'not seen'}.",
         f"Version {p.pbx_version or 'unknown'}, {p.probed_at:%Y-%m-%d %H:%M UTC}.",

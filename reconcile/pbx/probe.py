@@ -127,7 +127,7 @@ class _Bench:
             self.writer.edit(first, _EDITED)
             self._judge(fresh, self._look(first))
         else:
-            self.say("3CX issues no ETag for a contact: nothing guards a delete.")
+            self.say("3CX issues no ETags: none can guard a delete.")
         self._judge_untagged(self._make())
         self._see_missing()
         self.page_cap = self.reader.page_cap()

@@ -197,14 +197,16 @@ def test_nothing_is_adopted_while_a_side_can_not_be_read(company):
 
 def test_a_pbx_that_hides_its_version_is_asked_for_its_proof_every_time(two_due):
     company, _ = two_due
+    company.server.switches = replace(company.server.switches, version="")
     with opened(company.config, company.world(), "apply") as session:
-        listed = replace(session.reader.snapshot(now=company.now), version="")
+        listed = session.reader.snapshot(now=company.now)
+        assert listed.version == ""
         for _ in range(2):
             probe, refused = prove_guard(session, listed, needed=True)
             assert refused is None
-            session.ledger.save_probe(replace(probe, pbx_version=""))
+            assert session.ledger.probe(pbx_url=listed.url, pbx_version="") == probe
     made = [r for r in company.server.requests if r.method == "POST" and "Contacts" in r.path]
-    assert len(made) == 2
+    assert len(made) == 2 * 2  # two throw-away contacts each
 
 
 def test_a_restore_after_a_run_that_died_looks_first(two_due):

@@ -47,8 +47,9 @@ def test_everything_is_in_order(sound):
     assert found["listing"].said == "complete, read by $skip"
     assert found["probe"].said == (
         "An old ETag was refused with 412, the right one accepted. ETags in: list, entity, header. "
-        "A DELETE with the right ETag: accepted; without one: accepted. Contacts in a page: 100. "
-        "A missing Id is answered: 404, odata. Version 20.0.9.995, 2026-11-23 02:30 UTC."
+        "A DELETE with the right ETag: accepted. A DELETE without one: accepted. "
+        "Contacts in a page: 100. A missing Id is answered: 404, odata. "
+        "Version 20.0.9.995, 2026-11-23 02:30 UTC."
     )
 
 

