@@ -34,14 +34,24 @@ _FILE = click.Path(path_type=Path)
     show_envvar=True,
     help="The configuration file.",
 )
+@click.option(
+    "--trace",
+    "trace_path",
+    type=_FILE,
+    help="Append a line of JSON per request to 3CX to this file; no secret, no name, no number.",
+)
 @click.pass_context
-def group(context: click.Context, config_path: Path) -> None:
+def group(context: click.Context, config_path: Path, trace_path: Path | None) -> None:
     """Keep a 3CX phone system's contacts in step with a CRM.
 
     A contact is deleted only when its person has provably left the CRM, by a plan that was
     approved, under a precondition, with everything needed to put it back.
     """
     context.obj = config_path
+    if trace_path is not None:
+        from reconcile.cli.world import begin_trace
+
+        begin_trace(context, trace_path)
 
 
 def _config(context: click.Context) -> Config:
@@ -396,12 +406,24 @@ def contact_delete(context: click.Context, contact_id: int, if_match: str | None
     help="It guards nothing but the sandbox.",
 )
 @click.option("--export", type=_FILE, help="Also write the CRM export that the contacts come from.")
-@click.option("--with", "switches", multiple=True, metavar="NAME=VALUE", help="Another behaviour.")
-def sandbox(**options: Any) -> int:  # noqa: ANN401 - passed on as they are
+@click.option(
+    "--profile",
+    metavar="NAME|FILE.toml",
+    help="A kind of PBX: 20.0.8, 20.0.9+, ideal, or a file of switches.",
+)
+@click.option(
+    "--with",
+    "switches",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another behaviour; goes before the profile's. Can be given more than once.",
+)
+def sandbox(profile: str | None, switches: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - passed on as they are
     """A 3CX simulator on a port, for trying a configuration."""
     from reconcile.sandbox.foreground import serve_sandbox
+    from reconcile.sandbox.profiles import assembled
 
-    return serve_sandbox(sys.stdout, **options)
+    return serve_sandbox(sys.stdout, switches=assembled(profile, switches), **options)
 
 
 @group.group()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Literal
 
     from starlette.requests import Request
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from reconcile.sandbox.query import Page, Query
     from reconcile.sandbox.switches import Switches
 
-VERSION: Final = "20.0.9.995"
 _JSON: Final = "application/json; charset=utf-8"
 
 
@@ -54,12 +54,16 @@ def selected(name: str, select: Sequence[str]) -> str:
     return f"{name}({','.join(select)})" if select else name
 
 
-def listing(request: Request, page: Page, query: Query, switches: Switches) -> Response:
+def listing(
+    request: Request, page: Page, query: Query, switches: Switches, *, next_link: str
+) -> Response:
     """A collection of contacts; every page is a join of texts made when a contact was stored."""
     names = selected("Contacts", query.select)
     head: dict[str, object] = {"@odata.context": context(request, names)}
     if page.count is not None:
         head["@odata.count"] = page.count
+    if next_link:
+        head["@odata.nextLink"] = next_link
     rows = b",".join(_entity(row, query.select, switches) for row in page.rows)
     body = b'%s,"value":[%s]}' % (_dumps(head)[:-1], rows)
     return Response(body, media_type=_JSON)
@@ -70,37 +74,13 @@ def entity(
 ) -> Response:
     """One contact, with its ETag also as a header."""
     head = {"@odata.context": context(request, f"{selected('Contacts', select)}/$entity")}
-    body = b"%s,%s" % (_dumps(head)[:-1], _entity(row, select, switches)[1:])
-    tag = etag(row, switches)
+    members = (_dumps(head)[1:-1], _entity(row, select, switches)[1:-1])
+    body = b"{%s}" % b",".join(filter(None, members))
+    tag = _emitted(row, switches, "header")
     answer = Response(body, status_code=status, media_type=_JSON)
     if tag:
         answer.headers["ETag"] = tag
     return answer
-
-
-def odata_error(status: int, message: str, *, inner: str = "") -> Response:
-    """An error of the OData layer, `innererror` spelt as the framework does."""
-    error: dict[str, object] = {"code": "", "message": message, "details": []}
-    if inner:
-        error["innererror"] = {
-            "message": inner,
-            "type": "Microsoft.OData.ODataException",
-            "stacktrace": "   at Microsoft.AspNetCore.OData.Query.EnableQueryAttribute",
-        }
-    return json_answer({"error": error}, status=status)
-
-
-def bad_query(sentence: str) -> Response:
-    """400 for a query option, as AspNetCoreOData words it."""
-    message = f"The query specified in the URI is not valid. {sentence}"
-    return odata_error(400, message, inner=sentence)
-
-
-def not_valid(problems: Sequence[tuple[str, str]]) -> Response:
-    """400 of the validation layer, for (property, warning code) pairs."""
-    details = [{"code": "", "message": code, "target": target} for target, code in problems]
-    message = "\n".join(f"{target}:\n{code}" for target, code in problems)
-    return json_answer({"error": {"code": "", "message": message, "details": details}}, status=400)
 
 
 def fault(struck: Fault) -> Response:
@@ -117,11 +97,34 @@ def fault(struck: Fault) -> Response:
 
 
 def _entity(row: Row, select: Sequence[str], switches: Switches) -> bytes:
-    tag = etag(row, switches)
-    head = b"{%s," % _dumps({"@odata.etag": tag})[1:-1] if tag else b"{"
-    if not select:
-        return b"%s%s}" % (head, row.members)
-    return head + _dumps({name: row.fields[name] for name in select})[1:]
+    tag, members = _emitted(row, switches, "body"), _members(row, select, switches)
+    if not tag:
+        return b"{%s}" % members
+    annotation = '"@odata.etag":"{}"'.format(tag.replace('"', '\\"')).encode("ascii")
+    return b"{%s,%s}" % (annotation, members) if members else b"{%s}" % annotation
+
+
+def _emitted(row: Row, switches: Switches, place: Literal["body", "header"]) -> str:
+    """The tag, if this PBX emits it in this place; else ""."""
+    return etag(row, switches) if switches.etag_emit in {"both", place} else ""
+
+
+def _members(row: Row, select: Sequence[str], switches: Switches) -> bytes:
+    """The selected properties as the inside of a JSON object; all as they are stored are ready."""
+    written = _NULLS[switches.null_style]
+    if written is None and not select:
+        return row.members
+    fields = {name: row.fields[name] for name in select or row.fields}
+    return _dumps(written(fields) if written else fields)[1:-1]
+
+
+_Fields = dict[str, Any]
+_NULLS: Final[Mapping[str, Callable[[_Fields], _Fields] | None]] = {
+    "stored": None,
+    "null": lambda fields: {name: value or None for name, value in fields.items()},
+    "omitted": lambda fields: {name: value for name, value in fields.items() if value},
+    "empty": lambda fields: {name: value or "" for name, value in fields.items()},
+}
 
 
 def _dumps(body: object) -> bytes:

@@ -10,7 +10,8 @@ import base64
 import json
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from reconcile.sandbox.people import contacts
 
@@ -40,6 +41,9 @@ TEXTS: Final = (
 SOURCES: Final = ("3CX", "CRM", "Google", "M365")
 """The members of the enum Pbx.ContactSource (20.0.9 and later)."""
 
+Scope = Literal["company", "department", "person"]
+"""Whose phonebook a contact stands in; no property of Pbx.Contact tells."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -52,17 +56,21 @@ class Row:
     """Opaque; differs after every edit, also after one that changes nothing."""
     members: bytes
     """The properties as the inside of a JSON object, so that a page is only a join."""
+    scope: Scope
 
 
 class Book:
-    """The contacts of one PBX; Ids count up and are never used twice."""
+    """The contacts of one PBX; Ids count up, and are not used twice unless asked for."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         """Held around what must be one step, such as comparing a version and removing."""
         self._rows: dict[int, Row] = {}
         self._listing: tuple[Row, ...] | None = None
+        self._company: tuple[Row, ...] | None = None
         self._last_id = 0
+        self._freed: list[int] = []
+        """A heap of the Ids that were removed and not used again."""
         self._edits = 2000
 
     @classmethod
@@ -76,27 +84,43 @@ class Book:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, fields: Mapping[str, str | None]) -> int:
+    def add(
+        self,
+        fields: Mapping[str, str | None],
+        *,
+        scope: Scope = "company",
+        reuse_id: bool = False,
+    ) -> int:
         """Store a contact and return its Id; ContactType is `3CX` unless given.
 
-        Raises ValueError for an unknown property, or a value that is neither text nor None.
+        `reuse_id` takes the lowest Id that was freed by a removal, if there is one. Raises
+        ValueError for an unknown property or scope, or a value that is neither text nor None.
         """
         whole = {**_EMPTY, **checked(fields)}
+        if scope not in get_args(Scope):
+            raise ValueError(f"scope is one of {', '.join(get_args(Scope))}; not {scope!r}")
         with self.lock:
+            if reuse_id and self._freed:
+                contact_id = heappop(self._freed)
+                self._store(contact_id, whole, scope)
+                self._rows = dict(sorted(self._rows.items()))
+                return contact_id
             self._last_id += 1
-            self._store(self._last_id, whole)
+            self._store(self._last_id, whole, scope)
             return self._last_id
 
     def edit(self, contact_id: int, fields: Mapping[str, str | None]) -> None:
         """Change some properties of a contact. Raises KeyError if there is none, ValueError."""
         with self.lock:
-            self._store(contact_id, {**self._rows[contact_id].fields, **checked(fields)})
+            row = self._rows[contact_id]
+            self._store(contact_id, {**row.fields, **checked(fields)}, row.scope)
 
     def remove(self, contact_id: int) -> None:
         """Take a contact out. Raises KeyError if there is none."""
         with self.lock:
             del self._rows[contact_id]
-            self._listing = None
+            heappush(self._freed, contact_id)
+            self._listing = self._company = None
 
     def get(self, contact_id: int) -> dict[str, Any] | None:
         """The properties of a contact, or None; the caller may keep and change them."""
@@ -118,7 +142,14 @@ class Book:
                 self._listing = tuple(self._rows.values())
             return self._listing
 
-    def _store(self, contact_id: int, fields: Mapping[str, Any]) -> None:
+    def company_rows(self) -> tuple[Row, ...]:
+        """As `rows`, without the contacts of departments and persons."""
+        with self.lock:
+            if self._company is None:
+                self._company = tuple(row for row in self.rows() if row.scope == "company")
+            return self._company
+
+    def _store(self, contact_id: int, fields: Mapping[str, Any], scope: Scope) -> None:
         self._edits += 1
         whole = {**fields, "Id": contact_id}
         text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
@@ -127,8 +158,9 @@ class Book:
             fields=whole,
             version=base64.b64encode(self._edits.to_bytes(8, "big")).decode("ascii"),
             members=text[1:-1].encode("utf-8"),
+            scope=scope,
         )
-        self._listing = None
+        self._listing = self._company = None
 
 
 _EMPTY: Final[Mapping[str, Any]] = {"Id": 0, **dict.fromkeys(TEXTS), "ContactType": "3CX"}

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from reconcile.sandbox import answers, query
+from reconcile.sandbox import answers, query, refusals
 from reconcile.sandbox.book import TEXTS
 from reconcile.sandbox.filters import BadQuery
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from reconcile.sandbox.simulation import Simulation
 
 
 async def service_document(request: Request) -> Response:
@@ -21,14 +23,21 @@ async def service_document(request: Request) -> Response:
     return answers.json_answer({"@odata.context": root, "value": sets})
 
 
-async def defs(request: Request) -> Response:
-    """GET /Defs?$select=Id: the documented cheap way to read the version from the header."""
-    try:
-        select = query.parse(request.scope["query_string"].decode("ascii"), ("Id",)).select
-    except BadQuery as problem:
-        return answers.bad_query(str(problem))
-    context = answers.context(request, answers.selected("Defs", select))
-    return answers.json_answer({"@odata.context": context, "value": [{"Id": 1}]})
+class Defs:
+    """The entity set Defs of one simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    async def list(self, request: Request) -> Response:
+        """GET /Defs?$select=Id: the documented cheap way to read the version from the header."""
+        switches = self._simulation.switches
+        try:
+            asked = query.parse(request.scope["query_string"].decode("ascii"), switches, ("Id",))
+        except BadQuery as problem:
+            return refusals.bad_query(switches, str(problem))
+        context = answers.context(request, answers.selected("Defs", asked.select))
+        return answers.json_answer({"@odata.context": context, "value": [{"Id": 1}]})
 
 
 async def metadata(_request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The contacts of /xapi/v1: the five plain operations, and the bulk delete that nobody should call.
+"""The contacts of /xapi/v1: the five plain operations.
 
 What is refused here is what 3CX refuses; the book itself would take anything.
 """
@@ -6,19 +6,21 @@ What is refused here is what 3CX refuses; the book itself would take anything.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal
 
-from reconcile.sandbox import answers, query
-from reconcile.sandbox.book import SOURCES, TEXTS, Row
+from reconcile.sandbox import answers, conditions, paging, query, refusals, versions
+from reconcile.sandbox.book import TEXTS, Row
 from reconcile.sandbox.filters import BadQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from reconcile.sandbox.simulation import Simulation
+    from reconcile.sandbox.switches import Switches
 
 MAX_COMPANY = 50
 
@@ -33,86 +35,87 @@ class Contacts:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._book = simulation.book
+        self._listings = count(1)
 
     async def list(self, request: Request) -> Response:
         """GET /Contacts."""
+        switches = self._simulation.switches
+        sent = request.scope["query_string"].decode("ascii")
         try:
-            asked = query.parse(request.scope["query_string"].decode("ascii"))
+            asked = query.parse(sent, switches)
         except BadQuery as problem:
-            return answers.bad_query(str(problem))
-        page = query.find(asked, self._book.rows())
-        return answers.listing(request, page, asked, self._simulation.switches)
+            return refusals.bad_query(switches, str(problem))
+        is_all = switches.list_scope == "all"
+        rows = self._book.rows() if is_all else self._book.company_rows()
+        page = paging.page(asked, rows, switches, nth=next(self._listings))
+        url = f"{request.base_url}xapi/v1/Contacts"
+        link = paging.next_link(asked, page, switches, url=url, query_string=sent)
+        return answers.listing(request, page, asked, switches, next_link=link)
 
     async def create(self, request: Request) -> Response:
         """POST /Contacts; an Id in the body is not used."""
+        switches = self._simulation.switches
         try:
-            fields = _contact(await request.body())
+            fields = _contact(await request.body(), switches)
         except NotAContact as problem:
-            return answers.odata_error(400, str(problem))
+            return refusals.refused(switches, 400, str(problem))
         if problems := _problems(fields):
-            return answers.not_valid(problems)
+            return refusals.not_valid(switches, problems)
         with self._book.lock:
-            row = self._book.row(self._book.add(fields))
-        return answers.entity(request, _there(row), self._simulation.switches, status=201)
+            reuse = switches.id_reuse == "reused"
+            row = self._book.row(self._book.add(fields, reuse_id=reuse))
+        return answers.entity(request, _there(row), switches, status=201)
 
     async def read(self, request: Request) -> Response:
         """GET /Contacts({Id})."""
+        switches = self._simulation.switches
         try:
-            asked = query.parse(request.scope["query_string"].decode("ascii"))
+            asked = query.parse(request.scope["query_string"].decode("ascii"), switches)
         except BadQuery as problem:
-            return answers.bad_query(str(problem))
+            return refusals.bad_query(switches, str(problem))
         row = self._book.row(request.path_params["id"])
         if row is None:
-            return _missing()
-        return answers.entity(request, row, self._simulation.switches, select=asked.select)
+            return _missing(switches, switches.get_missing)
+        return answers.entity(request, row, switches, select=asked.select)
 
     async def change(self, request: Request) -> Response:
         """PATCH /Contacts({Id}); what would come out is validated, not only what came in."""
+        switches = self._simulation.switches
         try:
-            fields = _contact(await request.body())
+            fields = _contact(await request.body(), switches)
         except NotAContact as problem:
-            return answers.odata_error(400, str(problem))
+            return refusals.refused(switches, 400, str(problem))
         with self._book.lock:
             row = self._book.row(request.path_params["id"])
-            if refusal := self._refusal(request, row):
+            if row is None:
+                return _missing(switches, "404_json")
+            if refusal := conditions.refusal(if_match(request), row, switches, deletes=False):
                 return refusal
-            if problems := _problems({**_there(row).fields, **fields}):
-                return answers.not_valid(problems)
-            self._book.edit(_there(row).id, fields)
-        return answers.empty(204)
+            if problems := _problems({**row.fields, **fields}):
+                return refusals.not_valid(switches, problems)
+            self._book.edit(row.id, fields)
+            changed = self._book.row(row.id)
+        if switches.patch_status == "204":
+            return answers.empty(204)
+        return answers.entity(request, _there(changed), switches)
 
     async def remove(self, request: Request) -> Response:
-        """DELETE /Contacts({Id}), on the condition of If-Match."""
+        """DELETE /Contacts({Id}), on the condition of If-Match.
+
+        Where it answers 200, the body is the contact that was deleted: what a controller of
+        ASP.NET has at hand for `Ok(…)`.
+        """
+        switches = self._simulation.switches
         with self._book.lock:
             row = self._book.row(request.path_params["id"])
-            if refusal := self._refusal(request, row):
+            if row is None:
+                return _missing(switches, switches.delete_missing)
+            if refusal := conditions.refusal(if_match(request), row, switches, deletes=True):
                 return refusal
-            self._book.remove(_there(row).id)
-        return answers.empty(204)
-
-    async def remove_by_id(self, request: Request) -> Response:
-        """POST /Contacts/Pbx.DeleteContactsById: no condition, no word about single ids."""
-        body = _json(await request.body())
-        ids = body.get("ids") if isinstance(body, dict) else None
-        if not isinstance(ids, list) or not all(type(each) is int for each in ids):
-            return answers.not_valid([("ids", "WARNINGS.XAPI.REQUIRED")])
-        with self._book.lock:
-            for contact_id in ids:
-                if self._book.row(contact_id):
-                    self._book.remove(contact_id)
-        return answers.empty(204)
-
-    def _refusal(self, request: Request, row: Row | None) -> Response | None:
-        """404 or 412, or None if the request may go on."""
-        if row is None:
-            return _missing()
-        switches = self._simulation.switches
-        condition = if_match(request)
-        if switches.if_match == "ignored" or not condition:
-            return None
-        if holds(condition, answers.etag(row, switches)):
-            return None
-        return answers.odata_error(412, "The entity was changed: the ETag in If-Match is stale.")
+            self._book.remove(row.id)
+        if switches.delete_status == "204":
+            return answers.empty(204)
+        return answers.entity(request, row, switches)
 
 
 def if_match(request: Request) -> str | None:
@@ -125,16 +128,6 @@ def if_match(request: Request) -> str | None:
     return ", ".join(sent) if sent else None
 
 
-def holds(condition: str, tag: str) -> bool:
-    """Whether a contact with this tag satisfies If-Match: `*`, or one of the tags byte for byte.
-
-    RFC 9110 13.1.1 would never let a weak tag match; OData issues weak ones and takes them back.
-    """
-    if condition.strip() == "*":
-        return True
-    return bool(tag) and tag in {each.strip() for each in condition.split(",")}
-
-
 def _there(row: Row | None) -> Row:
     """The row, where the lock and the check before say that it exists."""
     if row is None:  # pragma: no cover - the lock is held
@@ -142,8 +135,17 @@ def _there(row: Row | None) -> Row:
     return row
 
 
-def _missing() -> Response:
-    return answers.odata_error(404, "Resource not found.")
+def _missing(switches: Switches, form: Literal["404_json", "404_empty", "400", "204"]) -> Response:
+    """The answer to a request for an Id that is not there."""
+    match form:
+        case "404_json":
+            return refusals.refused(switches, 404, "Resource not found.")
+        case "404_empty":
+            return answers.empty(404)
+        case "400":
+            return refusals.not_valid(switches, [("Id", "WARNINGS.XAPI.NOT_FOUND")])
+        case _:
+            return answers.empty(204)
 
 
 def _json(body: bytes) -> object:
@@ -153,18 +155,19 @@ def _json(body: bytes) -> object:
         return None
 
 
-def _contact(body: bytes) -> dict[str, str | None]:
+def _contact(body: bytes, switches: Switches) -> dict[str, str | None]:
     """The properties in a body. Raises NotAContact."""
     sent = _json(body)
     if not isinstance(sent, dict):
         raise NotAContact("The input was not valid: a Pbx.Contact is expected.")
     fields = {n: v for n, v in sent.items() if n != "Id" and not n.startswith("@")}
+    types = versions.current(switches).contact_types
     for name, value in fields.items():
-        _check(name, value)
+        _check(name, value, types)
     return fields
 
 
-def _check(name: str, value: Any) -> None:  # noqa: ANN401 - what JSON gives
+def _check(name: str, value: Any, types: Collection[str] | None) -> None:  # noqa: ANN401 - what JSON gives
     if name not in TEXTS:
         raise NotAContact(
             f"The property '{name}' does not exist on type 'Pbx.Contact'. "
@@ -174,7 +177,7 @@ def _check(name: str, value: Any) -> None:  # noqa: ANN401 - what JSON gives
         raise NotAContact(
             f"Cannot convert the value of '{name}' to the expected type 'Edm.String'."
         )
-    if name == "ContactType" and value is not None and value not in SOURCES:
+    if name == "ContactType" and types and value is not None and value not in types:
         raise NotAContact(f"The value '{value}' is not a member of the enum 'Pbx.ContactSource'.")
     try:
         (value or "").encode("utf-8")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from reconcile.sandbox.answers import json_answer
 from reconcile.sandbox.book import checked
 from reconcile.sandbox.faults import Fault, Hook
-from reconcile.sandbox.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +35,10 @@ class Control:
         return json_answer({"value": self._simulation.book.all()})
 
     async def add(self, request: Request) -> Response:
-        """POST /sandbox/contacts: the properties; answers the new Id."""
-        return json_answer({"Id": self._simulation.book.add(await _object(request))}, status=201)
+        """POST /sandbox/contacts: the properties, and the scope; answers the new Id."""
+        fields = await _object(request)
+        scope = fields.pop("scope", "company")
+        return json_answer({"Id": self._simulation.book.add(fields, scope=scope)}, status=201)
 
     async def edit(self, request: Request) -> Response:
         """PATCH /sandbox/contacts/{id}: the properties to change."""
@@ -83,8 +84,8 @@ class Control:
 
     async def turn(self, request: Request) -> Response:
         """PUT /sandbox/switches: those to change; the others stay."""
-        wish = {**asdict(self._simulation.switches), **await _object(request)}
-        self._simulation.switches = Switches.parse(wish)
+        wish = await _object(request)
+        self._simulation.turn(self._simulation.switches.turned(wish))
         return json_answer(asdict(self._simulation.switches))
 
     async def expire_tokens(self, _request: Request) -> Response:

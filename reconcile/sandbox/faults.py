@@ -6,6 +6,7 @@ HTTP beyond that.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import UnionType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,14 @@ class Fault:
     """It strikes `before` the request takes effect (so it never does), or `after` it took it."""
     drop: bool = False
     """Close the connection instead of answering; `status`, `body` and `headers` don't matter."""
+    stall: float = 0.0
+    """Seconds without a word, then the connection is closed as by `drop`; 0 is no stall."""
+    cut: int | None = None
+    """Bytes of the body that are sent, of the full Content-Length, before the connection is closed.
+
+    What is cut is `body` with `status`; without a body the ordinary answer, for which the request
+    takes effect, whatever `effect` says. An answer that has no body (204) is whole all the same.
+    """
 
     def __post_init__(self) -> None:
         _check_kinds(self, str, "method", "path_prefix")
@@ -52,6 +62,17 @@ class Fault:
             raise ValueError(f"status is 200 to 599, not {self.status!r}")
         if self.status in {204, 304} and self.body:
             raise ValueError(f"HTTP has no body with {self.status}")
+        self._check_endings()
+
+    def _check_endings(self) -> None:
+        _check_kinds(self, int | float, "stall")
+        _check_kinds(self, int | None, "cut")
+        if not (math.isfinite(self.stall) and self.stall >= 0):
+            raise ValueError(f"stall is in seconds, 0 or more; not {self.stall!r}")
+        if self.cut is not None and self.cut < 0:
+            raise ValueError("cut is at least 0")
+        if sum((self.drop, self.stall > 0, self.cut is not None)) > 1:
+            raise ValueError("of drop, stall and cut there is one at most")
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is one that this fault counts."""
@@ -128,10 +149,11 @@ class Script:
         return due
 
 
-def _check_kinds(item: Fault | Hook, kind: type, *names: str) -> None:
+def _check_kinds(item: Fault | Hook, kind: type | UnionType, *names: str) -> None:
     for name in names:
         if not isinstance(getattr(item, name), kind):
-            raise ValueError(f"{name} is {kind.__name__}, not {getattr(item, name)!r}")  # noqa: TRY004 - one kind of refusal for whatever JSON says
+            said = getattr(kind, "__name__", kind)
+            raise ValueError(f"{name} is {said}, not {getattr(item, name)!r}")  # noqa: TRY004 - one kind of refusal for whatever JSON says
 
 
 def _left(fault: Fault) -> list[Fault]:

@@ -7,12 +7,14 @@ from typing import IO, TYPE_CHECKING
 from reconcile.errors import UsageError
 from reconcile.sandbox.book import Book
 from reconcile.sandbox.export import write_export
+from reconcile.sandbox.profiles import differences
 from reconcile.sandbox.server import SandboxServer, serve
-from reconcile.sandbox.switches import Switches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from reconcile.sandbox.switches import Switches
 
 
 def serve_sandbox(
@@ -24,7 +26,7 @@ def serve_sandbox(
     client_id: str,
     client_secret: str,
     export: Path | None,
-    switches: Iterable[str],
+    switches: Switches,
 ) -> int:
     """Serve a seeded book until a signal comes; `export` is also given the CRM's side of it."""
     book = Book.seeded(contacts, seed=seed)
@@ -32,7 +34,7 @@ def serve_sandbox(
         book,
         client_id=client_id,
         client_secret=client_secret,
-        switches=switches_of(switches),
+        switches=switches,
         port=port,
     )
     if export is not None:
@@ -40,6 +42,7 @@ def serve_sandbox(
 
     def announce(url: str) -> None:
         out.write(f"3CX sandbox with {contacts} contacts at {url}, client id {client_id}.\n")
+        out.writelines(f"{line}\n" for line in _particulars(server))
         out.write(f"Ctrl-C ends it. Next, in another terminal: reconcile init --pbx-url {url}\n")
         out.flush()
 
@@ -51,19 +54,18 @@ def serve_sandbox(
     return 0
 
 
+def _particulars(server: SandboxServer) -> Iterator[str]:
+    """What is not as it would be without options."""
+    if changed := differences(server.switches):
+        words = ", ".join(f"{name}={value}" for name, value in changed.items())
+        yield f"Other than by default: {words}."
+    if server.ca_file is not None:
+        yield f"pbx.ca_file, the authority to trust: {server.ca_file}"
+
+
 def _exported(path: Path, book: Book) -> int:
     try:
         return write_export(path, book.all())
     except OSError as error:
         message = f"The export {path} can't be written: {error.strerror or error}."
         raise UsageError(message, hint="name another file: reconcile sandbox --export") from error
-
-
-def switches_of(given: Iterable[str]) -> Switches:
-    """`name=value` words as switches; raises UsageError for one that doesn't exist."""
-    values = dict(word.partition("=")[::2] for word in given)
-    try:
-        return Switches.parse(values)
-    except ValueError as error:
-        message = f"--with {' '.join(f'{n}={v}' for n, v in values.items())}: {error}."
-        raise UsageError(message, hint="reconcile sandbox --with etags=none, for one") from error

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from reconcile.sandbox.simulation import Simulation
 
 _WRONG_CLIENT: Final = {
-    "error": "unauthorized",
-    "error_description": "The request requires valid user authentication.",
+    "401": {
+        "error": "unauthorized",
+        "error_description": "The request requires valid user authentication.",
+    },
+    "400": {"error": "invalid_client"},
 }
 
 
@@ -33,7 +36,11 @@ class Login:
         self._simulation = simulation
 
     async def token(self, request: Request) -> Response:
-        """A new token, which ends the one before; 401 for a wrong client, 400 for a wrong form."""
+        """A new token; 400 for a wrong form, and for a wrong client what this PBX says to one."""
+        switches = self._simulation.switches
+        wrong_client = _WRONG_CLIENT.get(switches.token_error)
+        if wrong_client is None:
+            return answers.empty(500)  # as if its database were down
         try:
             given = await _form(request)
         except MultiPartException:
@@ -41,11 +48,13 @@ class Login:
         if given.get("grant_type") != "client_credentials":
             return answers.json_answer({"error": "unsupported_grant_type"}, status=400)
         issued = self._simulation.tokens.issue(
-            client_id=given.get("client_id", ""), client_secret=given.get("client_secret", "")
+            client_id=given.get("client_id", ""),
+            client_secret=given.get("client_secret", ""),
+            keep=switches.live_tokens == "many",
         )
         if issued is None:
-            return answers.json_answer(_WRONG_CLIENT, status=401)
-        lifetime = {"seconds": 3600, "minutes": 60}[self._simulation.switches.expires_in]
+            return answers.json_answer(wrong_client, status=int(switches.token_error))
+        lifetime = {"seconds": 3600, "minutes": 60}[switches.expires_in]
         grant = {"token_type": "Bearer", "expires_in": lifetime, "access_token": issued}
         return answers.json_answer({**grant, "refresh_token": None})
 

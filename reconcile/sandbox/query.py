@@ -1,6 +1,6 @@
 """OData's query options on the contacts: what is accepted, what is refused, which rows come out.
 
-Pure: a query string and the rows of the book in, one page out.
+Pure: a query string and the rows of the book in, some of the rows out.
 """
 
 from __future__ import annotations
@@ -17,15 +17,32 @@ from reconcile.sandbox.book import TEXTS
 from reconcile.sandbox.filters import BadQuery, Term, compile_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reconcile.sandbox.book import Row
+    from reconcile.sandbox.switches import Switches
 
-MAX_TOP: Final = 100
+    SortKey = Callable[[Row], tuple[bool, str | int]]
+
 CONTACT: Final = ("Id", *TEXTS)
 _OPTIONS: Final = frozenset(
-    ("$top", "$skip", "$count", "$orderby", "$select", "$filter", "$search", "$expand")
+    (
+        "$top",
+        "$skip",
+        "$skiptoken",
+        "$count",
+        "$orderby",
+        "$select",
+        "$filter",
+        "$search",
+        "$expand",
+    )
 )
+_TOP_LIMIT: Final = {"100": 100, "50": 50, "none": None}
+_REFUSED: Final[Mapping[str, Collection[str]]] = {
+    "accepted": (),
+    "refused": ("$skip", "$orderby"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +51,12 @@ class Query:
 
     top: int | None = None
     skip: int = 0
+    """How many contacts stand before the page: `$skip`, or where a `$skiptoken` of ours goes on."""
     count: bool = False
     select: tuple[str, ...] = ()
     """Empty: every property."""
-    order: tuple[tuple[str, bool], ...] = ()
-    """(property, descending); empty: ascending Id."""
+    order: tuple[tuple[str, bool], ...] | None = None
+    """(property, descending); empty: ascending Id; None: `$orderby` was not asked for."""
     where: Term | None = None
     search: str = ""
 
@@ -50,16 +68,18 @@ class Page:
     rows: Sequence[Row]
     count: int | None
     """How many rows satisfy the filter on all pages; None unless asked."""
+    more: bool
+    """Whether further rows satisfy the filter after these."""
 
 
-def parse(query_string: str, properties: Sequence[str] = CONTACT) -> Query:
+def parse(query_string: str, switches: Switches, properties: Sequence[str] = CONTACT) -> Query:
     """Understand a query string. Raises BadQuery with the sentence that the server would say."""
-    options = _options(query_string)
+    options = _options(query_string, refused_options(switches))
     if "$expand" in options:
         raise BadQuery(_no_property(options["$expand"]))
     return Query(
-        top=_top(options.get("$top")),
-        skip=_whole_number("$skip", options.get("$skip")) or 0,
+        top=_top(options.get("$top"), _TOP_LIMIT[switches.top_limit]),
+        skip=sum(_whole_number(n, options.get(n)) or 0 for n in ("$skip", "$skiptoken")),
         count=_flag(options.get("$count")),
         select=_select(options.get("$select"), properties),
         order=_order(options.get("$orderby"), properties),
@@ -68,24 +88,44 @@ def parse(query_string: str, properties: Sequence[str] = CONTACT) -> Query:
     )
 
 
-def find(query: Query, rows: Sequence[Row]) -> Page:
-    """The page that a query asks for, out of all rows in ascending order of Id."""
-    if query.where is None and not query.search and not query.order:
-        return Page(rows=rows[query.skip : _end(query)], count=len(rows) if query.count else None)
+def find(
+    query: Query, rows: Sequence[Row], *, size: int | None = None, order: SortKey | None = None
+) -> Page:
+    """The page that a query asks for, out of all rows in ascending order of Id.
+
+    `size` is how many it has at most, `order` what it is sorted by without `$orderby`.
+    """
+    start, end = query.skip, None if size is None else query.skip + size
+    is_sorted = query.order == () or (query.order is None and order is None)
+    if is_sorted and query.where is None and not query.search:
+        count = len(rows) if query.count else None
+        return Page(rows=rows[start:end], count=count, more=end is not None and end < len(rows))
     found: Iterable[Row] = _matching(query, rows)
-    if query.count or query.order:
-        found = _sorted(query, found)
+    if query.count or not is_sorted:
+        found = _sorted(query, found, order)
     count = len(found) if query.count and isinstance(found, list) else None
-    return Page(rows=list(islice(found, query.skip, _end(query))), count=count)
+    # One row further than the page tells whether more follow.
+    seen = list(islice(found, start, None if end is None else end + 1))
+    return Page(rows=seen[:size], count=count, more=size is not None and len(seen) > size)
 
 
-def _options(query_string: str) -> Mapping[str, str]:
+def refused_options(switches: Switches) -> Collection[str]:
+    """The options that are known, but not taken on this PBX."""
+    return _REFUSED[switches.skip_orderby]
+
+
+def _options(query_string: str, refused: Collection[str]) -> Mapping[str, str]:
     options: dict[str, str] = {}
     for name, value in parse_qsl(query_string, keep_blank_values=True):
         if not name.startswith("$"):
             continue
         if name not in _OPTIONS:
             raise BadQuery(f"The query parameter '{name}' is not supported.")
+        if name in refused:
+            raise BadQuery(
+                f"Query option '{name[1:].capitalize()}' is not allowed. To allow it, set the "
+                "'AllowedQueryOptions' property on EnableQueryAttribute or QueryValidationSettings."
+            )
         if name in options:
             raise BadQuery(f"Query option '{name}' was specified more than once.")
         if not value.strip():
@@ -105,11 +145,11 @@ def _whole_number(name: str, text: str | None) -> int | None:
     return int(text)
 
 
-def _top(text: str | None) -> int | None:
+def _top(text: str | None, limit: int | None) -> int | None:
     top = _whole_number("$top", text)
-    if top is not None and top > MAX_TOP:
+    if top is not None and limit is not None and top > limit:
         raise BadQuery(
-            f"The limit of '{MAX_TOP}' for Top query has been exceeded. "
+            f"The limit of '{limit}' for Top query has been exceeded. "
             f"The value from the incoming request is '{top}'."
         )
     return top
@@ -134,9 +174,11 @@ def _select(text: str | None, properties: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _order(text: str | None, properties: Sequence[str]) -> tuple[tuple[str, bool], ...]:
+def _order(text: str | None, properties: Sequence[str]) -> tuple[tuple[str, bool], ...] | None:
+    if text is None:
+        return None
     order: list[tuple[str, bool]] = []
-    for part in text.split(",") if text else ():
+    for part in text.split(","):
         name, _, direction = part.strip().partition(" ")
         if name not in properties:
             raise BadQuery(_no_property(name))
@@ -149,10 +191,6 @@ def _order(text: str | None, properties: Sequence[str]) -> tuple[tuple[str, bool
 
 def _no_property(name: str) -> str:
     return f"Could not find a property named '{name}' on type 'Pbx.Contact'."
-
-
-def _end(query: Query) -> int | None:
-    return None if query.top is None else query.skip + query.top
 
 
 def _matching(query: Query, rows: Sequence[Row]) -> Iterable[Row]:
@@ -168,14 +206,17 @@ def _speaks_of(row: Row, part: str) -> bool:
     return any(part in str(row.fields[name] or "").lower() for name in TEXTS)
 
 
-def _sorted(query: Query, rows: Iterable[Row]) -> list[Row]:
-    """Sorted by every key, null first; equal rows stay in ascending order of Id."""
+def _sorted(query: Query, rows: Iterable[Row], order: SortKey | None) -> list[Row]:
+    """Sorted by every key, or else by `order`; equal rows stay in ascending order of Id."""
     found = list(rows)
-    for name, descending in reversed(query.order):
-        found.sort(key=lambda row: _sort_key(row, name), reverse=descending)
+    if query.order is None and order is not None:
+        found.sort(key=order)
+    for name, descending in reversed(query.order or ()):
+        found.sort(key=lambda row: sort_key(row, name), reverse=descending)
     return found
 
 
-def _sort_key(row: Row, name: str) -> tuple[bool, str | int]:
+def sort_key(row: Row, name: str) -> tuple[bool, str | int]:
+    """What sorts contacts by a property: null first, then by code points."""
     value = row.fields[name]
     return (value is not None, "" if value is None else value)

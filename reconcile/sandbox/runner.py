@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from reconcile.sandbox.app import Sandbox
@@ -29,7 +29,7 @@ class Connection(H11Protocol):
 class Runner(uvicorn.Server):
     """Serves one sandbox until `stop` is called from any thread."""
 
-    def __init__(self, sandbox: Sandbox, *, certificate: Path | None) -> None:
+    def __init__(self, sandbox: Sandbox, *, chain_file: Path | None) -> None:
         super().__init__(
             uvicorn.Config(
                 sandbox,
@@ -43,13 +43,15 @@ class Runner(uvicorn.Server):
                 log_level="error",
                 access_log=False,
                 timeout_keep_alive=75,  # nginx's, which stands before a 3CX
-                ssl_certfile=certificate,
+                ssl_certfile=chain_file,
             )
         )
         self.ready = threading.Event()
         self._sandbox = sandbox
+        self._sandbox.restart = self.restart
+        self._ended = asyncio.Event()
+        self._outage: tuple[asyncio.Task[None], socket.socket] | None = None
         self._loop: asyncio.AbstractEventLoop
-        self.config.load()  # a certificate that can't be read is the caller's error, not a thread's
 
     def work(self, listener: socket.socket) -> None:
         """Serve on this socket; the body of the server's thread."""
@@ -60,25 +62,88 @@ class Runner(uvicorn.Server):
 
     def stop(self) -> None:
         """Ask a server that is ready to end; returns at once."""
-        self._loop.call_soon_threadsafe(self._sandbox.stopping.set)
+        self._loop.call_soon_threadsafe(self._ended.set)
 
     async def main_loop(self) -> None:
         """Wait to be stopped; once a second uvicorn renews the header Date."""
         self._loop = asyncio.get_running_loop()
         await self.on_tick(0)
         self.ready.set()
-        while not self._sandbox.stopping.is_set():
+        while not self._ended.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._sandbox.stopping.wait(), 1)
+                await asyncio.wait_for(self._ended.wait(), 1)
             await self.on_tick(0)
+
+    async def restart(self, seconds: float, last: asyncio.Transport) -> None:
+        """Go down at once, and come back at the same address after so long.
+
+        The connection of the `last` request stays for its answer.
+        """
+        address = self.servers[0].sockets[0].getsockname()
+        await self._go_down(but=last)
+        # Held without listening: connections are refused. Without SO_REUSEADDR, which Linux looks
+        # at on both sides, nobody else can take the port.
+        held = _bind(*address)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        back = asyncio.create_task(self._come_back(held, seconds))
+        self._outage = (back, held)
+        if not seconds:
+            await back
+
+    async def _come_back(self, held: socket.socket, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._sandbox.stopping = asyncio.Event()
+        await self.startup(sockets=[held])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close everything at once: a client of a sandbox expects no farewell."""
-        for server in self.servers:
-            server.close()
+        await self._go_down()
+        await asyncio.gather(*self.server_state.tasks)
+        if self._outage is not None:  # perhaps one that a request began meanwhile
+            back, held = self._outage
+            back.cancel()
+            await self._go_down()
+            held.close()
         for listener in sockets or []:
             listener.close()
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*self.server_state.tasks)
-        await asyncio.sleep(0)  # lets the connections notice their end
+
+    async def _go_down(self, *, but: asyncio.Transport | None = None) -> None:
+        """Listen no more, and return when all connections but one have ended."""
+        self._sandbox.stopping.set()
+        await self._accept_no_more()
+        for server in self.servers:
+            server.close()
+        while ending := [c for c in self.server_state.connections if c.transport is not but]:
+            for connection in ending:
+                connection.transport.abort()
+            await asyncio.sleep(0)
+
+    async def _accept_no_more(self) -> None:
+        for server in self.servers:
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+        # Whom asyncio has just taken in it must make a connection, three steps later: the socket
+        # leaks if its server is closed in between.
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. Raises OSError: the port is taken."""
+    listener = _bind(host, port)
+    listener.listen(128)
+    return listener
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    # asyncio switches Nagle's delay off only for sockets that name their protocol, which
+    # socket.create_server leaves out: 40 ms for every answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener

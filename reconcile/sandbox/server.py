@@ -6,13 +6,14 @@ Importing this needs neither starlette nor uvicorn; starting a server does.
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 import time
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
 from reconcile.errors import MissingExtra
+from reconcile.sandbox import certificates
 from reconcile.sandbox.faults import Fault, Hook
 from reconcile.sandbox.simulation import Simulation
 from reconcile.sandbox.switches import Switches
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from reconcile.sandbox.book import Book
     from reconcile.sandbox.requestlog import LoggedRequest
-    from reconcile.sandbox.runner import Runner
 
 CLIENT_ID = "reconcile"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - it guards synthetic people
@@ -36,8 +36,8 @@ class SandboxServer:
     """A simulated PBX on this machine, for as long as the `with` block lasts.
 
     `port=0` takes a free one. Entered again after its end, it comes up at the same address with the
-    same book and the same live token. `clock` tells seconds, for the age of tokens; `certificate`
-    is a PEM file with chain and key, and makes it https. Raises MissingExtra.
+    same book and the same live token. `clock` tells seconds, for the age of tokens. Raises
+    MissingExtra.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class SandboxServer:
         switches: Switches | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        certificate: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _require_extra()
@@ -57,8 +56,9 @@ class SandboxServer:
         self._simulation = Simulation(book=book, tokens=tokens, switches=switches or Switches())
         self._host = host
         self._port = port
-        self._certificate = certificate
-        self._running: tuple[Runner, threading.Thread] | None = None
+        self._ca_file: Path | None = None
+        self._running: ExitStack | None = None
+        """What is to be undone at the end."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -75,30 +75,44 @@ class SandboxServer:
     def start(self) -> None:
         """Listen, and return when the first request can come. Raises OSError: the port is taken."""
         from reconcile.sandbox.app import Sandbox
-        from reconcile.sandbox.runner import Runner
+        from reconcile.sandbox.runner import Runner, listen
 
-        runner = Runner(Sandbox(self._simulation), certificate=self._certificate)
-        listener = _listen(self._host, self._port)
-        self._port = listener.getsockname()[1]
-        thread = threading.Thread(target=runner.work, args=(listener,), name="sandbox", daemon=True)
-        thread.start()
-        runner.ready.wait()
-        self._running = (runner, thread)
+        with ExitStack() as ends:
+            certificate = ends.enter_context(certificates.made(self.switches.tls))
+            runner = Runner(Sandbox(self._simulation), chain_file=certificate.chain_file)
+            listener = listen(self._host, self._port)
+            self._port = listener.getsockname()[1]
+            self._ca_file = certificate.ca_file
+            self._simulation.is_running = True
+            ends.callback(self._ended)
+            thread = threading.Thread(
+                target=runner.work, args=(listener,), name="sandbox", daemon=True
+            )
+            thread.start()
+            ends.callback(thread.join)
+            runner.ready.wait()
+            ends.callback(runner.stop)
+            self._running = ends.pop_all()
 
     def stop(self) -> None:
         """Close every connection and end; nothing if it doesn't run."""
-        if self._running is None:
-            return
-        runner, thread = self._running
-        self._running = None
-        runner.stop()
-        thread.join()
+        if self._running is not None:
+            self._running.close()
+
+    def _ended(self) -> None:
+        self._running = self._ca_file = None
+        self._simulation.is_running = False
 
     @property
     def url(self) -> str:
         """The base URL as it belongs into a configuration, without a slash at its end."""
-        scheme = "http" if self._certificate is None else "https"
+        scheme = "http" if self.switches.tls == "none" else "https"
         return f"{scheme}://{self._host}:{self._port}"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """What a client has to trust, in PEM, while it runs; None if there is nothing to trust."""
+        return self._ca_file
 
     @property
     def book(self) -> Book:
@@ -116,12 +130,15 @@ class SandboxServer:
 
     @property
     def switches(self) -> Switches:
-        """How this PBX behaves; set a new value to change it from the next request on."""
+        """How this PBX behaves; set a new value to change it from the next request on.
+
+        Raises ValueError if `tls` changes while it runs.
+        """
         return self._simulation.switches
 
     @switches.setter
     def switches(self, switches: Switches) -> None:
-        self._simulation.switches = switches
+        self._simulation.turn(switches)
 
     def fail(  # noqa: PLR0913 - the fields of a fault, all named
         self,
@@ -135,6 +152,8 @@ class SandboxServer:
         headers: Mapping[str, str] | None = None,
         effect: Literal["before", "after"] = "before",
         drop: bool = False,
+        stall: float = 0.0,
+        cut: int | None = None,
     ) -> None:
         """Let the next matching requests fail; see `faults.Fault`. Raises ValueError."""
         self._simulation.script.add(
@@ -148,6 +167,8 @@ class SandboxServer:
                 headers=headers or {},
                 effect=effect,
                 drop=drop,
+                stall=stall,
+                cut=cut,
             )
         )
 
@@ -187,21 +208,7 @@ def serve(server: SandboxServer, *, announce: Callable[[str], object]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    # asyncio switches Nagle's delay off only for sockets that name their protocol, which
-    # socket.create_server leaves out: 40 ms for every answer.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def _require_extra() -> None:
-    for name in ("python_multipart", "starlette", "uvicorn"):
+    for name in ("python_multipart", "starlette", "trustme", "uvicorn"):
         if find_spec(name) is None:
             raise MissingExtra("the sandbox", "sandbox")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.sandbox.faults import Script
 from reconcile.sandbox.requestlog import RequestLog
+from reconcile.sandbox.weather import Weather
 
 if TYPE_CHECKING:
     from reconcile.sandbox.book import Book
@@ -23,3 +24,12 @@ class Simulation:
     switches: Switches
     script: Script = field(default_factory=Script)
     log: RequestLog = field(default_factory=RequestLog)
+    weather: Weather = field(default_factory=Weather)
+    is_running: bool = False
+
+    def turn(self, switches: Switches) -> None:
+        """Behave like this from the next request on. Raises ValueError."""
+        if self.is_running and switches.tls != self.switches.tls:
+            raise ValueError("tls can't change while the server runs: its certificate is made then")
+        self.weather.turned(self.switches, switches)
+        self.switches = switches

@@ -144,3 +144,46 @@ def test_no_two_people_share_a_number_or_an_address():
 
 def test_every_address_can_be_an_address():
     assert all(person.email.isascii() for person in people(3000))
+
+
+def test_a_removed_id_is_used_again_if_asked_the_lowest_first():
+    book = Book()
+    for name in "ABCD":
+        book.add({"FirstName": name})
+    before = book.row(2).version
+    book.remove(3)
+    book.remove(2)
+    assert book.add({"FirstName": "E"}) == 5
+    assert [book.add({"FirstName": name}, reuse_id=True) for name in "FGH"] == [2, 3, 6]
+    assert [row["Id"] for row in book.all()] == [1, 2, 3, 4, 5, 6]
+    assert book.get(2)["FirstName"] == "F"
+    assert book.row(2).version != before
+
+
+def test_a_contact_stands_in_the_phonebook_of_the_company_a_department_or_a_person():
+    book = Book()
+    for scope in ("company", "department", "person"):
+        book.add({"FirstName": "A"}, scope=scope)
+    book.add({"FirstName": "A"})
+    book.edit(2, {"Tag": "x"})
+    assert [row.id for row in book.company_rows()] == [1, 4]
+    assert [row["Id"] for row in book.all()] == [1, 2, 3, 4]
+    assert book.get(1).keys() == book.get(2).keys()
+    assert len(book) == 4
+
+
+def test_the_company_s_listing_is_made_once_per_change():
+    book = Book.seeded(3)
+    before = book.company_rows()
+    assert book.company_rows() is before
+    book.remove(2)
+    assert [row.id for row in book.company_rows()] == [1, 3]
+    book.add({"FirstName": "A"})
+    assert [row.id for row in book.company_rows()] == [1, 3, 4]
+
+
+def test_an_unknown_scope_is_refused_and_nothing_is_stored():
+    book = Book()
+    with pytest.raises(ValueError, match=r"^scope is one of company, department, person; not 'me'"):
+        book.add({"FirstName": "A"}, scope="me")
+    assert len(book) == 0

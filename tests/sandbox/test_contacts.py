@@ -206,3 +206,108 @@ def test_a_head_request_is_a_get_without_its_body(pbx):
     answer = pbx.head(f"{CONTACTS}(1)")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["etag"]
+
+
+def test_a_change_may_be_answered_with_the_contact(pbx, turn):
+    turn(patch_status="200")
+    answer = pbx.patch(f"{CONTACTS}(1)", json={"Title": "new"})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["@odata.context"].endswith("#Contacts/$entity")
+    assert (body["Id"], body["Title"]) == (1, "new")
+    assert body["@odata.etag"] == answer.headers["etag"]
+    assert answer.headers["etag"] == pbx.get(f"{CONTACTS}(1)").headers["etag"]
+    assert pbx.patch(f"{CONTACTS}(1)", json={"PhoneNumber": ""}).status_code == 400
+
+
+def test_a_delete_may_be_answered_with_the_contact_that_is_gone(pbx, turn, book):
+    turn(delete_status="200")
+    answer = pbx.delete(f"{CONTACTS}(1)")
+    assert answer.status_code == 200
+    assert (answer.json()["Id"], answer.json()["FirstName"]) == (1, "Ada")
+    assert answer.json()["@odata.context"].endswith("#Contacts/$entity")
+    assert book.get(1) is None
+    assert pbx.delete(f"{CONTACTS}(1)").status_code == 404
+
+
+def test_contacts_of_departments_and_persons_may_stand_in_the_listing_or_not(pbx, turn, book):
+    others = [book.add({"FirstName": "D", "PhoneNumber": "1"}, scope="department")]
+    others.append(book.add({"FirstName": "P", "PhoneNumber": "1"}, scope="person"))
+
+    def listed(**query):
+        body = pbx.get(CONTACTS, params={"$count": "true", **query}).json()
+        assert body["@odata.count"] == len(body["value"])
+        return [row["Id"] for row in body["value"]]
+
+    assert listed() == [1, 2, 3, 4, 5]
+    assert listed(**{"$filter": "Id gt 4"}) == [5]
+    turn(list_scope="all")
+    assert listed() == [1, 2, 3, 4, 5, *others]
+    assert listed(**{"$filter": "Id gt 4"}) == [5, *others]
+    rows = pbx.get(CONTACTS).json()["value"]
+    assert len({tuple(row) for row in rows}) == 1
+
+
+@pytest.mark.parametrize("list_scope", ["company", "all"])
+def test_by_its_id_every_contact_can_be_read_changed_and_deleted(pbx, turn, book, list_scope):
+    turn(list_scope=list_scope)
+    other = book.add({"FirstName": "D", "PhoneNumber": "1"}, scope="department")
+    path = f"{CONTACTS}({other})"
+    assert pbx.get(path).json()["FirstName"] == "D"
+    assert pbx.patch(path, json={"Tag": "x"}).status_code == 204
+    assert (len(pbx.get(CONTACTS).json()["value"]) == 6) == (list_scope == "all")
+    assert pbx.delete(path).status_code == 204
+    assert book.get(other) is None
+
+
+def test_an_id_may_be_given_to_another_contact(pbx, turn):
+    for contact_id in (4, 2):
+        assert pbx.delete(f"{CONTACTS}({contact_id})").status_code == 204
+    assert pbx.post(CONTACTS, json=NEW).json()["Id"] == 6
+    stale = pbx.get(f"{CONTACTS}(1)").headers["etag"]
+    pbx.delete(f"{CONTACTS}(1)")
+    turn(id_reuse="reused")
+    assert [pbx.post(CONTACTS, json=NEW).json()["Id"] for _ in range(4)] == [1, 2, 4, 7]
+    listed = pbx.get(CONTACTS, params={"$filter": "Id gt 1"}).json()["value"]
+    assert [row["Id"] for row in listed] == [2, 3, 4, 5, 6, 7]
+    assert pbx.delete(f"{CONTACTS}(1)", headers={"If-Match": stale}).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("version", "there", "unknown"),
+    [
+        ("20.0.8.1109", "Pbx.BatchContactsDelete", "Pbx.DeleteContactsById"),
+        ("18.0", "Pbx.BatchContactsDelete", "Pbx.DeleteContactsById"),
+        ("20.0.9", "Pbx.DeleteContactsById", "Pbx.BatchContactsDelete"),
+        ("20.0.10.100", "Pbx.DeleteContactsById", "Pbx.BatchContactsDelete"),
+        ("", "Pbx.DeleteContactsById", "Pbx.BatchContactsDelete"),
+    ],
+)
+def test_the_bulk_delete_has_another_name_in_another_version(
+    *, pbx, turn, book, version, there, unknown
+):
+    turn(version=version)
+    assert pbx.post(f"{CONTACTS}/{unknown}", json={"ids": [1]}).status_code == 404
+    assert pbx.get(f"{CONTACTS}/{there}").status_code == 405
+    assert book.get(1)
+    assert pbx.post(f"{CONTACTS}/{there}", json={"ids": [1]}).status_code == 204
+    assert book.get(1) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("20.0.8.1109", 201), ("20.0.9.995", 400), ("", 400)]
+)
+def test_the_source_is_any_text_before_20_0_9_and_an_enum_since(pbx, turn, version, status):
+    turn(version=version)
+    made = pbx.post(CONTACTS, json={**NEW, "ContactType": "Outlook"})
+    assert made.status_code == status
+    assert pbx.post(CONTACTS, json={**NEW, "ContactType": "CRM"}).status_code == 201
+    assert pbx.post(CONTACTS, json={**NEW, "ContactType": 5}).status_code == 400
+
+
+@pytest.mark.parametrize("path", [CONTACTS, f"{CONTACTS}(1)", f"{CONTACTS}(99)", "/xapi/v1/x"])
+def test_every_answer_has_the_version_of_this_pbx_or_hides_it(pbx, turn, path):
+    turn(version="20.0.10.100")
+    assert pbx.get(path).headers["x-3cx-version"] == "20.0.10.100"
+    turn(version="")
+    assert "x-3cx-version" not in pbx.get(path).headers

@@ -123,3 +123,73 @@ def test_a_change_has_the_same_condition_and_gives_a_new_tag(pbx):
     assert pbx.patch(f"{CONTACTS}(1)", **patch).status_code == 204
     assert _tag(pbx) != first
     assert pbx.patch(f"{CONTACTS}(1)", **patch).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("place", "in_body", "in_header"),
+    [("both", True, True), ("body", True, False), ("header", False, True)],
+)
+def test_a_tag_is_emitted_in_the_body_or_in_the_header_or_in_both(
+    *, pbx, turn, place, in_body, in_header
+):
+    turn(etag_emit=place, patch_status="200")
+    listing = pbx.get(CONTACTS)
+    assert all(("@odata.etag" in row) == in_body for row in listing.json()["value"])
+    assert "etag" not in listing.headers
+    singles = [
+        pbx.get(f"{CONTACTS}(1)"),
+        pbx.post(CONTACTS, json={"FirstName": "N", "PhoneNumber": "9"}),
+        pbx.patch(f"{CONTACTS}(1)", json={"Title": "x"}),
+    ]
+    for single in singles:
+        assert ("@odata.etag" in single.json()) == in_body
+        assert ("etag" in single.headers) == in_header
+    issued = singles[2].headers.get("etag") or singles[2].json()["@odata.etag"]
+    assert _delete(pbx, issued) == 204
+
+
+@pytest.mark.parametrize("place", ["both", "body", "header"])
+def test_where_no_tags_are_issued_none_is_emitted_in_any_place(pbx, turn, place):
+    turn(etags="none", etag_emit=place)
+    single = pbx.get(f"{CONTACTS}(3)")
+    assert "etag" not in single.headers
+    assert "@odata.etag" not in single.text + pbx.get(CONTACTS).text
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_a_condition_may_be_required(pbx, turn, book, none):
+    turn(if_match="required")
+    assert _delete(pbx, none) == 428
+    assert _delete(pbx, '"stale"') == 412
+    assert book.get(1)
+    assert _delete(pbx, _tag(pbx)) == 204
+    assert _delete(pbx, "*", 2) == 204
+    assert _delete(pbx, None, 99) == 404
+
+
+@pytest.mark.parametrize(("kind", "status"), [("always_412", 412), ("malformed", 400)])
+def test_every_condition_may_be_refused_even_the_right_one(*, pbx, turn, book, kind, status):
+    turn(if_match=kind)
+    assert [_delete(pbx, each) for each in (_tag(pbx), '"stale"', "*")] == [status] * 3
+    assert book.get(1)
+    assert _delete(pbx, None) == 204
+    assert _delete(pbx, "", 2) == 204
+
+
+def test_a_condition_that_can_not_be_read_is_refused_in_the_form_of_odata(pbx, turn):
+    turn(if_match="malformed")
+    answer = pbx.delete(f"{CONTACTS}(1)", headers={"If-Match": _tag(pbx)})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "The ETag is not well-formed."
+
+
+@pytest.mark.parametrize("kind", ["enforced", "required", "always_412", "malformed"])
+def test_a_change_needs_no_condition_and_honours_one_whatever_a_delete_does(pbx, turn, kind):
+    turn(if_match=kind)
+    path = f"{CONTACTS}(1)"
+    assert pbx.patch(path, json={"Title": "x"}).status_code == 204
+    right = {"If-Match": _tag(pbx)}
+    assert pbx.patch(path, json={"Title": "y"}, headers=right).status_code == 204
+    assert pbx.patch(path, json={"Title": "z"}, headers=right).status_code == 412
+    turn(if_match="ignored")
+    assert pbx.patch(path, json={"Title": "z"}, headers=right).status_code == 204

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
+from sandbox.patience import until
 
 from reconcile.sandbox.faults import Fault, Hook
 
@@ -10,6 +15,17 @@ CONTACTS = "/xapi/v1/Contacts"
 
 def _statuses(pbx, path, times):
     return [pbx.get(path).status_code for _ in range(times)]
+
+
+def _what_came(answer):
+    """The body of an answer that breaks off."""
+    received = b""
+    try:
+        for part in answer.iter_raw():
+            received += part
+    except httpx.RemoteProtocolError:
+        return received
+    pytest.fail("the answer was whole")
 
 
 def test_the_next_request_fails_once_and_then_never(server, pbx):
@@ -68,6 +84,79 @@ def test_a_connection_may_be_dropped_before_or_after_the_effect(server, pbx, boo
     assert len(book) == {"before": 5, "after": 4}[effect]
     assert [(entry.method, entry.status) for entry in server.requests] == [("DELETE", None)]
     assert pbx.get(CONTACTS).status_code == 200
+
+
+@pytest.mark.parametrize("effect", ["before", "after"])
+def test_a_request_may_be_left_without_a_word_and_then_dropped(server, pbx, book, effect):
+    server.fail(method="DELETE", effect=effect, stall=0.05)
+    before = time.monotonic()
+    with pytest.raises(httpx.RemoteProtocolError):
+        pbx.delete(f"{CONTACTS}(1)")
+    assert 0.05 <= time.monotonic() - before < 1
+    assert len(book) == {"before": 5, "after": 4}[effect]
+    assert [(entry.method, entry.status) for entry in server.requests] == [("DELETE", None)]
+    assert pbx.get(CONTACTS).status_code == 200
+
+
+def test_a_stalled_request_ends_with_the_server(server, pbx, capfd):
+    server.fail(stall=600)
+    with ThreadPoolExecutor(1) as lane:
+        waiting = lane.submit(pbx.get, CONTACTS)
+        until(lambda: server.requests)
+        before = time.monotonic()
+        server.stop()
+        with pytest.raises(httpx.TransportError):
+            waiting.result()
+    assert time.monotonic() - before < 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_stalled_request_ends_when_its_client_hangs_up(server, capfd):
+    server.fail(stall=600)
+    port = int(server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as half:
+        half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(lambda: server.requests)
+        half.shutdown(socket.SHUT_WR)
+        assert half.recv(1) == b""
+    server.stop()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("size", [0, 1, 60_000])
+def test_an_answer_may_break_off_after_so_many_bytes_of_its_body(server, pbx, book, size):
+    book.edit(1, {"Other": "x" * 100_000})
+    server.fail(cut=size)
+    with pbx.stream("GET", CONTACTS) as answer:
+        assert answer.status_code == 200
+        assert int(answer.headers["content-length"]) > 100_000
+        received = _what_came(answer)
+    assert len(received) == size
+    assert pbx.get(CONTACTS).content.startswith(received)
+    assert [entry.status for entry in server.requests] == [200, 200]
+
+
+def test_the_fault_s_own_answer_may_break_off_and_its_request_takes_no_effect(server, pbx, book):
+    server.fail(method="DELETE", status=502, body="<html>", cut=2)
+    with pbx.stream("DELETE", f"{CONTACTS}(1)") as answer:
+        assert (answer.status_code, answer.headers["content-length"]) == (502, "6")
+        assert _what_came(answer) == b"<h"
+    assert book.get(1) is not None
+
+
+def test_an_ordinary_answer_that_breaks_off_belongs_to_a_request_that_took_effect(
+    server, pbx, book
+):
+    server.fail(cut=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        pbx.post(CONTACTS, json={"FirstName": "Eve", "PhoneNumber": "6"})
+    assert book.get(6)["FirstName"] == "Eve"
+
+
+@pytest.mark.parametrize("fault", [{"cut": 0}, {"cut": 5, "status": 502, "body": "short"}])
+def test_an_answer_that_is_no_longer_than_its_cut_is_whole(server, pbx, fault):
+    server.fail(**fault)
+    assert pbx.delete(f"{CONTACTS}(1)").status_code == fault.get("status", 204)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +243,14 @@ def test_what_still_waits_can_be_forgotten(server, pbx, book):
         {"body": 5},
         {"headers": {"X": 5}},
         {"headers": "X"},
+        {"stall": "1"},
+        {"stall": -1},
+        {"stall": float("inf")},
+        {"cut": -1},
+        {"cut": 0.5},
+        {"cut": 0, "drop": True},
+        {"stall": 1, "drop": True},
+        {"stall": 1, "cut": 1},
     ],
     ids=repr,
 )

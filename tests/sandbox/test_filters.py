@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.sandbox import Book
+from reconcile.sandbox import Book, Switches
 from reconcile.sandbox.filters import BadQuery, compile_filter
 from reconcile.sandbox.query import find, parse
 
@@ -135,7 +135,7 @@ def test_skipping_small_ids_never_skips_one_that_belongs(condition):
         _PYTHON.get(word, word) for word in condition.replace("(", "( ").replace(")", " )").split()
     )
     expected = [i for i in range(1, 11) if eval(python, {}, {"Id": i})]  # noqa: S307 - of our own making
-    page = find(parse(f"$filter={condition}"), _TEN.rows())
+    page = find(parse(f"$filter={condition}", Switches()), _TEN.rows())
     assert [row.id for row in page.rows] == expected
 
 

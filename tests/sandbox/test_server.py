@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -13,20 +11,12 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
+from sandbox.patience import until
 
 from reconcile.errors import MissingExtra
 from reconcile.sandbox import Book, SandboxServer, Switches
 
 CONTACTS = "/xapi/v1/Contacts"
-
-
-def _until(condition):
-    """Wait for the server's thread, at most ten seconds."""
-    for _ in range(10_000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    pytest.fail("it never happened")
 
 
 def test_every_server_has_its_own_port_and_says_where_it_is(start):
@@ -70,19 +60,13 @@ def test_a_port_that_is_taken_is_an_error_at_once(server):
         SandboxServer(Book(), port=taken).start()
 
 
-def test_a_certificate_that_can_not_be_read_is_an_error_at_once(tmp_path):
-    (tmp_path / "pbx.pem").write_text("no certificate")
-    with pytest.raises(ssl.SSLError):
-        SandboxServer(Book(), certificate=tmp_path / "pbx.pem").start()
-
-
 def test_the_end_cuts_off_who_still_waits_and_what_waits_never_happens(start, connect, book):
     server = start(book)
     pbx = connect(server)
     server.switches = Switches(latency=600)
     with ThreadPoolExecutor(1) as lane:
         waiting = lane.submit(pbx.delete, f"{CONTACTS}(1)")
-        _until(lambda: server.requests[-1].method == "DELETE")
+        until(lambda: server.requests[-1].method == "DELETE")
         server.stop()
         with pytest.raises(httpx.TransportError):
             waiting.result()
@@ -94,7 +78,7 @@ def test_the_end_does_not_wait_for_a_body_that_never_comes(server, capfd):
     port = int(server.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as half:
         half.sendall(b"POST /connect/token HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
-        _until(lambda: server.requests)
+        until(lambda: server.requests)
         server.stop()
     assert capfd.readouterr() == ("", "")
 
@@ -130,29 +114,7 @@ def test_no_secret_stands_in_any_repr(server, pbx):
     assert "sandbox-secret" not in shown
 
 
-def test_a_certificate_makes_it_https(start, tmp_path):
-    pem = tmp_path / "pbx.pem"
-    _self_signed(pem)
-    server = start(certificate=pem)
-    assert server.url.startswith("https://")
-    trusting = ssl.create_default_context(cafile=pem)
-    assert httpx.get(f"{server.url}/xapi/v1/", verify=trusting).status_code == 401
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url)
-
-
-def _self_signed(pem):
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    words += " -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(
-        [shutil.which("openssl"), *words.split(), "-keyout", pem, "-out", f"{pem}.crt"],
-        check=True,
-        capture_output=True,
-    )
-    pem.write_text(pem.read_text() + (pem.parent / f"{pem.name}.crt").read_text())
-
-
-@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "python_multipart"])
+@pytest.mark.parametrize("missing", ["python_multipart", "starlette", "trustme", "uvicorn"])
 def test_a_missing_extra_is_named_with_the_command_that_mends_it(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtra) as refused:
@@ -161,7 +123,8 @@ def test_a_missing_extra_is_named_with_the_command_that_mends_it(monkeypatch, mi
 
 
 def test_importing_the_sandbox_needs_neither_starlette_nor_uvicorn():
-    code = "import sys, reconcile.sandbox; print({'starlette', 'uvicorn'} & set(sys.modules))"
+    heavy = "{'starlette', 'trustme', 'uvicorn'}"
+    code = f"import sys, reconcile.sandbox; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "set()\n"
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconcile.sandbox import Switches
+
 
 @pytest.fixture
 def caller(server, connect):
@@ -124,3 +126,50 @@ def test_another_client_may_be_the_right_one(start, connect, grant):
     assert caller.post("/connect/token", data=grant).status_code == 401
     grant.update(client_id="nightly", client_secret="other")
     assert caller.post("/connect/token", data=grant).status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "status"), [("401", 401), ("400", 400)])
+def test_a_wrong_client_is_refused_as_this_pbx_does_it(*, caller, grant, turn, kind, status):
+    turn(token_error=kind)
+    answer = caller.post("/connect/token", data={**grant, "client_secret": "wrong"})
+    assert answer.status_code == status
+    assert answer.json()["error"] == {"401": "unauthorized", "400": "invalid_client"}[kind]
+    assert _status(caller, _token(caller, grant)) == 200
+
+
+def test_while_its_database_is_down_no_client_gets_a_token(caller, grant, turn):
+    token = _token(caller, grant)
+    turn(token_error="500")
+    for given in (grant, {**grant, "client_secret": "wrong"}, {}):
+        answer = caller.post("/connect/token", data=given)
+        assert (answer.status_code, answer.content) == (500, b"")
+    assert _status(caller, token) == 200
+
+
+def test_tokens_may_live_side_by_side(caller, grant, turn):
+    turn(live_tokens="many")
+    tokens = [_token(caller, grant) for _ in range(3)]
+    assert [_status(caller, token) for token in tokens] == [200] * 3
+    turn()
+    assert [_status(caller, token) for token in tokens] == [200] * 3
+    last = _token(caller, grant)
+    assert [_status(caller, token) for token in (*tokens, last)] == [401] * 3 + [200]
+
+
+def test_tokens_that_live_side_by_side_are_ended_together_by_hand(server, caller, grant, turn):
+    turn(live_tokens="many")
+    tokens = [_token(caller, grant) for _ in range(2)]
+    server.expire_tokens()
+    assert [_status(caller, token) for token in tokens] == [401] * 2
+
+
+def test_each_of_several_tokens_has_its_own_sixty_minutes(start, connect, grant):
+    now = [0.0]
+    server = start(clock=lambda: now[0], switches=Switches(live_tokens="many"))
+    caller = connect(server, stranger=True)
+    first = _token(caller, grant)
+    now[0] = 2000.0
+    second = _token(caller, grant)
+    now[0] = 3600.0
+    third = _token(caller, grant)
+    assert [_status(caller, token) for token in (first, second, third)] == [401, 200, 200]
