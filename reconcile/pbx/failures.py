@@ -31,7 +31,15 @@ HTTPX_ERRORS: Final = (
 """The roots of everything that httpx raises."""
 
 _DOCTOR: Final = "When it answers again: reconcile doctor"
-_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_BUSY: Final = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+        HTTPStatus.REQUEST_TIMEOUT,
+    }
+)
+"""It has too much to do, or became slow."""
 _REDIRECTS: Final = range(300, 400)
 
 
@@ -50,7 +58,7 @@ class Transient(PbxUnreachable):
         self.retry_after = retry_after
         """Seconds that the server asks for, if it asks."""
         self.busy = busy
-        """The server says that there are too many requests."""
+        """There are too many requests for this server: it says so, or became slow."""
 
 
 class Redirected(PbxUntrusted):
@@ -80,7 +88,8 @@ def from_exception(error: Exception, connection: Connection) -> PbxError:
     if isinstance(error, httpx.ConnectError):
         return _not_connected(error, connection)
     if isinstance(error, httpx.TimeoutException):
-        return Transient(f"{connection.url} did not answer within {connection.timeout:g} s.")
+        slow = f"{connection.url} did not answer within {connection.timeout:g} s."
+        return Transient(slow, busy=True)
     if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
         return Transient(f"{connection.url} broke the connection off before its answer was whole.")
     return PbxUntrusted(
@@ -99,7 +108,7 @@ def from_reply(reply: Reply, connection: Connection) -> PbxError:
         return _forbidden(reply, connection)
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return _nowhere(reply, connection)
-    if status in _BUSY or status == HTTPStatus.REQUEST_TIMEOUT or is_server_error(status):
+    if status in _BUSY or is_server_error(status):
         return Transient(
             f"{connection.url} {said(reply)}.",
             retry_after=reply.retry_after,

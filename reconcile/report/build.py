@@ -228,16 +228,7 @@ def _pbx(result: Result) -> PbxPart | None:
 
 
 def _probe(p: Probe) -> ProbePart:
-    return ProbePart(
-        probed_at=p.probed_at,
-        etags_in=p.etags_in,
-        right_etag=p.right_etag,
-        without_etag=p.without_etag,
-        paging=p.paging,
-        page_cap=p.page_cap,
-        missing=p.missing,
-        detail=p.detail,
-    )
+    return ProbePart(**{name: getattr(p, name) for name in ProbePart.model_fields})
 
 
 def _counts(result: Result) -> CountsPart:

@@ -477,7 +477,7 @@ def test_waiting_has_an_end(
     assert slept == slept_for
 
 
-@pytest.mark.parametrize(("status", "lanes"), [(429, 2), (503, 2), (500, 4)])
+@pytest.mark.parametrize(("status", "lanes"), [(429, 2), (503, 2), (504, 2), (408, 2), (500, 4)])
 def test_a_busy_pbx_gets_half_as_many_requests_at_a_time(
     *, pbx: FakePbx, reader: PbxReader, now: datetime, status: int, lanes: int
 ) -> None:
@@ -486,6 +486,18 @@ def test_a_busy_pbx_gets_half_as_many_requests_at_a_time(
     assert len(reader.snapshot(now=now)) == 950
     assert reader.session.lanes.limit == lanes
     assert pbx.most_in_flight <= lanes
+
+
+def test_a_pbx_that_became_slow_gets_half_as_many_requests_at_a_time(
+    pbx: FakePbx, connect: Callable[..., PbxReader], now: datetime
+) -> None:
+    pbx.fill(250)
+    late = threading.Event()
+    pbx.hooks("GET", r"\$skip=0", lambda _seen: late.wait(5) and None)
+    reader = connect(pbx, timeout=0.2)
+    assert len(reader.snapshot(now=now)) == 250
+    late.set()
+    assert reader.session.lanes.limit == 2
 
 
 def test_one_lane_is_always_left(
