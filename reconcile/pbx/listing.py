@@ -143,8 +143,9 @@ class Listing:
         return self._read_by_key(count, progress)
 
     def _count(self) -> int | None:
-        """Asked for by itself: some answers that count bring no contacts."""
-        return self._page({"count": "true"}, top=1).count
+        """Asked for by itself: some answers that count bring no contacts, some PBXs refuse it."""
+        reply = self._reply({"count": "true"}, top=1)
+        return odata.parse_page(reply.body).count if reply.status == HTTPStatus.OK else None
 
     # ------------------------------------------------------------------ by $skip
 

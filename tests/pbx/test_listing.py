@@ -407,9 +407,19 @@ def test_a_filter_that_is_not_honoured_is_noticed(
 def test_a_pbx_that_refuses_both_ways_says_why(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
-    pbx.refuses = {"$skip", "$count"}
+    pbx.refuses = {"$skip", "$filter"}
     with pytest.raises(PbxRefused, match="answered 400: The query option"):
         reader.snapshot(now=now)
+
+
+@pytest.mark.parametrize("refused", [{"$count"}, {"$count", "$skip"}])
+def test_a_pbx_that_refuses_to_count_is_read_twice(
+    pbx: FakePbx, reader: PbxReader, now: datetime, refused: set[str]
+) -> None:
+    pbx.fill(130)
+    pbx.refuses = refused
+    assert len(reader.snapshot(now=now)) == 130
+    assert len(pbx.sent("GET", r"\$skip=0|Id gt 0")) == 2 * len(refused)
 
 
 # ---------------------------------------------------------------------------- patience
