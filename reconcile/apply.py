@@ -16,7 +16,8 @@ but a GET is ever repeated blindly: after an answer that leaves open what happen
 | 429, 503                     | wait as asked (bounded), begun again from its re-read           |
 | other 5xx, timeout, lost     | look: gone → `deleted`; unchanged → once more; changed →        |
 |                              | `changed`; unreadable → `unconfirmed`, stop                     |
-| 403, 3xx, 405, anything else | stop, and look: `refused`, unless it is gone: `deleted`         |
+| 403, 3xx, 405, anything else | stop, and look: there → `refused`; gone → `deleted`, but after a |
+|                              | 403, which may hide contacts, `unconfirmed`                     |
 """
 
 from __future__ import annotations
@@ -52,9 +53,13 @@ _UNAUTHORIZED: Final = 401
 _UNAVAILABLE: Final = 503
 _ERRORS: Final = 500
 _BUSY: Final = frozenset({429, 503})
+_WITHDRAWN: Final = frozenset({401, 403, 429})
+"""Answers that say by their meaning that nothing was done."""
 _BROKEN: Final = frozenset(range(500, 600)) - _BUSY
 _MAX_WAIT: Final = 120.0
 """Seconds; a server that asks for more is not waited for."""
+_MAX_WAITED: Final = 600.0
+"""Seconds; so much waiting is left to a later run, over all contacts of this one."""
 _WAIT: Final = 2.0
 """Seconds, when a 429 or 503 doesn't say how long."""
 _MAX_WAITS: Final = 3
@@ -210,6 +215,8 @@ class _Hand:
     run_id: int
     canary_confirmed: bool = False
     unforeseen: int = 0
+    waited: float = 0.0
+    """Seconds, over all contacts."""
 
     def take(self, decision: Decision) -> ContactOutcome:
         """One contact, from its re-read to its outcome."""
@@ -281,13 +288,16 @@ class _Hand:
             return None
         if status is None or status in _BROKEN:
             return self._unknown(attempt, detail)
-        raise self._refused(attempt, detail)
+        raise self._refused(attempt, detail, status)
 
     def _deleted(self, attempt: _Attempt, detail: str) -> ContactOutcome:
         """Book it; the canary only after a GET has shown that it is really gone."""
         if not self.canary_confirmed:
             attempt.without_effect = False
-            if self._reread(attempt) is not None:
+            current = self._reread(attempt)
+            planned = attempt.decision.contact.fingerprint
+            # With another content the Id is somebody else's by now, so this one is gone.
+            if current is not None and current[0].fingerprint == planned:
                 why = f"{detail}, but the contact is still there"
                 raise self._stop(attempt, Outcome.UNCONFIRMED, why)
             self.canary_confirmed = True
@@ -299,7 +309,10 @@ class _Hand:
         try:
             current = self.tools.reader.contact(attempt.decision.contact.id)
         except PbxError:
-            return self._end(attempt, Outcome.CHANGED, detail)
+            outcome = Outcome.UNCONFIRMED if attempt.in_doubt else Outcome.CHANGED
+            return self._end(attempt, outcome, detail)
+        if current is None and attempt.in_doubt:
+            return self._found_gone(attempt, detail)
         if current is None:
             return self._end(attempt, Outcome.ALREADY_GONE, f"{detail}; a look: it is gone")
         if current[0] == attempt.sent:
@@ -320,24 +333,30 @@ class _Hand:
             raise self._stop(attempt, Outcome.ALREADY_GONE, why)
         return self._end(attempt, Outcome.ALREADY_GONE, detail)
 
-    def _refused(self, attempt: _Attempt, detail: str) -> _Stop:
-        """Nothing more in this run; what such an answer did to the contact, a look shows."""
+    def _refused(self, attempt: _Attempt, detail: str, status: int | None = None) -> _Stop:
+        """Nothing more in this run; what such an answer did to the contact, a look shows.
+
+        Only a look that finds it proves that nothing was done. After an answer that withdraws
+        rights, one that finds nothing proves as little: lost rights hide contacts.
+        """
+        is_clear = status in _WITHDRAWN and not attempt.in_doubt
         try:
             current = self.tools.reader.contact(attempt.decision.contact.id)
         except PbxError:
-            unsure = attempt.in_doubt
-            return self._stop(attempt, Outcome.UNCONFIRMED if unsure else Outcome.REFUSED, detail)
-        if current is None:
-            why = f"{detail}; a look showed that it is gone"
-            return self._stop(attempt, Outcome.DELETED, why)
-        return self._stop(attempt, Outcome.REFUSED, detail)
+            outcome = Outcome.REFUSED if is_clear else Outcome.UNCONFIRMED
+            return self._stop(attempt, outcome, detail)
+        if current is not None:
+            return self._stop(attempt, Outcome.REFUSED, detail)
+        outcome = Outcome.UNCONFIRMED if is_clear else Outcome.DELETED
+        return self._stop(attempt, outcome, f"{detail}; a look showed that it is gone")
 
     def _waited(self, attempt: _Attempt, answer: Answer, detail: str) -> None:
         """Wait as long as the server asks; stop if that is too long or too often."""
         wait = _WAIT if answer.retry_after is None else answer.retry_after
         attempt.waits += 1
-        if attempt.waits > _MAX_WAITS or wait > _MAX_WAIT:
-            raise self._refused(attempt, f"{detail}, and asks to wait too long")
+        self.waited += wait
+        if attempt.waits > _MAX_WAITS or wait > _MAX_WAIT or self.waited > _MAX_WAITED:
+            raise self._refused(attempt, f"{detail}, and asks to wait too long", answer.status)
         self.tools.sleep(max(wait, 0.0))
 
     def _unknown(self, attempt: _Attempt, detail: str) -> ContactOutcome | None:

@@ -313,7 +313,7 @@ def contact(config: Config, world: World, contact_id: int) -> Contact:
 
 def _no_such(contact_id: int) -> UsageError:
     return UsageError(
-        f"3CX has no contact {contact_id} (it answered 404).",
+        f"3CX has no contact {contact_id}.",
         hint="reconcile contact list",
         code="contact_missing",
     )

@@ -54,6 +54,7 @@ class Crm(_Section):
     format: Literal["auto", "csv"] = "auto"
     region: str
     max_age_hours: float = Field(default=26, gt=0, le=8760)
+    inactive: Literal["keep", "gone"] = "keep"
     columns: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("source")
@@ -294,6 +295,11 @@ def load(path: Path) -> Config:
 def column_mapping(path: Path) -> dict[str, str]:
     """The `crm.columns` of a configuration; {} if there is no configuration yet."""
     return dict(load(path).crm.columns) if path.exists() else {}
+
+
+def inactive_policy(path: Path) -> Literal["keep", "gone"]:
+    """The `crm.inactive` of a configuration; its default if there is no configuration yet."""
+    return load(path).crm.inactive if path.exists() else "keep"
 
 
 def validate(document: dict[str, Any], path: Path) -> Config:

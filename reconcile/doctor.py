@@ -5,6 +5,7 @@ Reads only, unless `--probe` asks for the proof of the delete guard on a throw-a
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from reconcile import config as configuration
 from reconcile import crm
 from reconcile.core import guards
-from reconcile.errors import PbxRefused, ReconcileError
+from reconcile.errors import LockBusy, PbxRefused, ReconcileError
 from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.report import files
@@ -90,6 +91,7 @@ def _export(config: Config, world: World) -> Iterator[Check]:
             now=world.clock(),
             max_age_hours=config.crm.max_age_hours,
             format=config.crm.format,
+            inactive=config.crm.inactive,
         )
     except ReconcileError as error:
         yield from _failures("export", error)
@@ -137,15 +139,32 @@ def _pbx(config: Config, world: World, *, state: bool, probe: bool) -> Iterator[
     except ReconcileError as error:
         yield from _failures("secret", error, mend=_mend_of_secret(config, error))
         return
-    with reader_of(connection, world) as reader:
-        try:
-            version = reader.version() or "version unknown"
-        except ReconcileError as error:
-            yield from _failures("token" if isinstance(error, PbxRefused) else "pbx", error)
-            return
-        yield _ok("pbx", f"{connection.url}, {version}")
-        yield _ok("token", f"client id {connection.client_id} was accepted")
-        yield from _listed(config, world, reader, state=state, probe=probe)
+    try:
+        # 3CX keeps one live token per client id: asking beside a run would stop that run.
+        held = _lock(config, world) if state else nullcontext()
+        with held, reader_of(connection, world) as reader:
+            yield from _asked(config, world, reader, state=state, probe=probe)
+    except LockBusy as error:
+        yield from _failures("lock", error)
+
+
+def _lock(config: Config, world: World) -> RunLock:
+    return RunLock(config.state.url, base=config.base, command="doctor", now=world.clock())
+
+
+def _asked(
+    config: Config, world: World, reader: PbxReader, *, state: bool, probe: bool
+) -> Iterator[Check]:
+    """What the PBX itself says."""
+    connection = reader.connection
+    try:
+        version = reader.version() or "version unknown"
+    except ReconcileError as error:
+        yield from _failures("token" if isinstance(error, PbxRefused) else "pbx", error)
+        return
+    yield _ok("pbx", f"{connection.url}, {version}")
+    yield _ok("token", f"client id {connection.client_id} was accepted")
+    yield from _listed(config, world, reader, state=state, probe=probe)
 
 
 def _mend_of_secret(config: Config, error: ReconcileError) -> str:
@@ -170,7 +189,7 @@ def _listed(
         yield from _failures("role" if isinstance(error, PbxRefused) else "contacts", error)
         return
     if state:
-        yield from _etags(config, world, listed, proof)
+        yield from _etags(config, listed, proof)
 
 
 def _role(listed: PbxSnapshot) -> Check:
@@ -200,16 +219,11 @@ def _clock(reader: PbxReader, world: World) -> Check:
     )
 
 
-def _etags(
-    config: Config, world: World, listed: PbxSnapshot, proof: Probe | None
-) -> Iterator[Check]:
+def _etags(config: Config, listed: PbxSnapshot, proof: Probe | None) -> Iterator[Check]:
     """What is known of the delete guard, stored for later runs if it was proved now."""
     try:
-        now = world.clock()
-        with (
-            RunLock(config.state.url, base=config.base, command="doctor", now=now),
-            Ledger.open(config.state.url, base=config.base, pbx_url=listed.url) as ledger,
-        ):
+        url, base = config.state.url, config.base
+        with Ledger.open(url, base=base, pbx_url=listed.url) as ledger:
             if proof is not None:
                 ledger.save_probe(proof)
             known = ledger.probe(pbx_url=listed.url, pbx_version=listed.version)

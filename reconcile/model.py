@@ -201,8 +201,9 @@ def fingerprint(fields: Iterable[tuple[str, str]]) -> str:
 class PbxSnapshot:
     """A *complete* read of the PBX's contacts, by column.
 
-    Only `pbx.client` builds one, and only when the ids are unique and as many as the server counted
-    before and after. All sequences have one entry per contact, in ascending order of Id.
+    Only `pbx.client` builds one, and only when the ids are unique and proved to be all: by the
+    server's counts before and after, or by two readings that agree. All sequences have one entry
+    per contact, in ascending order of Id.
     """
 
     url: str

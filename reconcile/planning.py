@@ -233,6 +233,7 @@ def _read_crm(session: Session, request: Request) -> tuple[CrmSnapshot | None, t
             now=session.now(),
             max_age_hours=None if request.export else config.crm.max_age_hours,
             format=config.crm.format,
+            inactive=config.crm.inactive,
         )
     except ExportRejected as error:
         return None, findings_of(error, Subject.EXPORT)

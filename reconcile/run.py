@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconcile import apply
 from reconcile.approval import still_due, stored_plan, unchanged_ground
@@ -29,15 +29,20 @@ from reconcile.model import (
     StoredPlan,
     Subject,
 )
-from reconcile.pbx.client import PbxWriter
+from reconcile.pbx.client import PbxReader, PbxWriter
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.planning import Request, close, make, remember
 from reconcile.session import Session, World, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconcile.config import Config
+    from reconcile.model import Claim
     from reconcile.report.build import Result
     from reconcile.report.model import Report
+
+_NOT_SHOWN: Final = "the listing after the deletes does not show it as gone"
 
 
 def plan_once(config: Config, world: World, request: Request) -> Report:
@@ -112,8 +117,11 @@ def _carry_out(
         probe=probe,
         deletes=due,
     )
+    claims = session.ledger.view(now=session.now()).claims
     applied = apply_plan(session, approved, run_id)
-    outcomes, disagreement = _verified(session, listed, applied.outcomes)
+    outcomes, disagreement = _verified(
+        session, listed, applied.outcomes, run_id=run_id, claims=claims
+    )
     return replace(
         result,
         outcomes=(*settled, *outcomes),
@@ -160,7 +168,12 @@ def prove_guard(
 
 
 def _verified(
-    session: Session, before: PbxSnapshot, outcomes: tuple[ContactOutcome, ...]
+    session: Session,
+    before: PbxSnapshot,
+    outcomes: tuple[ContactOutcome, ...],
+    *,
+    run_id: int,
+    claims: Mapping[int, Claim],
 ) -> tuple[tuple[ContactOutcome, ...], tuple[Finding, ...]]:
     """Read the listing again: what was deleted must be gone, and nothing else of what was there."""
     gone = {o.contact_id for o in outcomes if o.outcome in {Outcome.DELETED, Outcome.ALREADY_GONE}}
@@ -168,19 +181,37 @@ def _verified(
         return outcomes, ()
     try:
         after = set(session.reader.snapshot(now=session.now()).ids)
+        others = set(before.ids) - gone
+        doubted = _doubted(session, gone, after, run_id) if after or not others else gone
     except PbxError as error:
         return outcomes, (_disagreement(f"it could not be read again: {error}"),)
-    checked = tuple(
-        replace(o, outcome=Outcome.UNCONFIRMED, detail=f"{o.detail}; but it is still listed")
-        if o.contact_id in gone & after
-        else o
-        for o in outcomes
-    )
-    vanished = sorted(set(before.ids) - after - gone)
+    for action in session.ledger.actions(run_id=run_id):
+        if action.contact_id in doubted:
+            claim = claims.get(action.contact_id)
+            session.ledger.reopen(action.id, detail=_NOT_SHOWN, claim=claim)
+    checked = tuple(_in_doubt(o) if o.contact_id in doubted else o for o in outcomes)
+    vanished = sorted(others - after)
     if not vanished:
         return checked, ()
     ids = ", ".join(map(str, vanished[:10])) + (" …" if len(vanished) > 10 else "")  # noqa: PLR2004
     return checked, (_disagreement(f"{len(vanished)} others have gone meanwhile: {ids}"),)
+
+
+def _doubted(session: Session, gone: set[int], after: set[int], run_id: int) -> set[int]:
+    """Those of the deleted that are there as they were; a listed Id may be somebody else's."""
+    graves = {t.contact_id: t.entity for t in session.ledger.tombstones(run_id=run_id)}
+    looks = {i: session.reader.contact(i) for i in sorted(gone & after & graves.keys())}
+    return {
+        contact_id
+        for contact_id, found in looks.items()
+        if found and found[0].fingerprint == PbxReader.as_contact(graves[contact_id]).fingerprint
+    }
+
+
+def _in_doubt(outcome: ContactOutcome) -> ContactOutcome:
+    """3CX said that it did what the listing does not show: the next run looks again."""
+    detail = f"{outcome.detail}; but {_NOT_SHOWN}"
+    return replace(outcome, outcome=Outcome.UNCONFIRMED, detail=detail)
 
 
 def _disagreement(observed: str) -> Finding:

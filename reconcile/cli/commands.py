@@ -137,10 +137,11 @@ def doctor(context: click.Context, *, probe: bool, as_json: bool) -> int:
 def columns(context: click.Context, file: Path, *, as_json: bool) -> int:
     """Show how an export would be read: format, encoding, header → column, what is ignored."""
     from reconcile.cli import show
-    from reconcile.config import column_mapping
+    from reconcile.config import column_mapping, inactive_policy
     from reconcile.crm import describe
 
-    reading = describe(file, mapping=column_mapping(context.obj))
+    path = context.obj
+    reading = describe(file, mapping=column_mapping(path), inactive=inactive_policy(path))
     click.echo(show.as_json(reading) if as_json else show.reading(reading))
     return 0 if not reading.problems else int(Exit.EXPORT)
 

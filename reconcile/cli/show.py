@@ -125,9 +125,7 @@ def _form(read: Reading) -> list[str]:
     if not read.format:
         return [f"{read.name}: it could not be read as a table."]
     lines = [f"{read.name}: {read.format}, {read.encoding}, header in row {read.header_row}"]
-    lines += [
-        f"  {n:,} lines below the header are ignored: {why}" for why, n in read.ignored.items()
-    ]
+    lines += [f"  {n:,} lines are ignored: {why}" for why, n in read.ignored.items()]
     return lines
 
 

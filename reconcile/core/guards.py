@@ -177,8 +177,8 @@ def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
             subject=Subject.STATE,
             observed=str(len(facts.ledger.unresolved)),
             limit="0",
-            message=f"An earlier run died while it deleted contact {ids}, and 3CX could not be"
-            " asked what became of it.",
+            message=f"An earlier run left open what became of contact {ids}, and 3CX could not be"
+            " asked.",
             hint="reconcile doctor, then: reconcile plan",
             exit_code=Exit.STATE,
         )

@@ -18,7 +18,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from reconcile.crm.synonyms import MULTIPLE, NOT_READ, PHONEBOOK, PHONEBOOK_MARKS, SINGLE
 from reconcile.errors import Problem
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 IGNORE: Final = "ignore"
 CANONICAL: Final = (*SINGLE, *MULTIPLE, IGNORE)
+Inactive = Literal["keep", "gone"]
+"""The configuration's `crm.inactive`: whether inactive and archived records count as gone."""
 _NAMES: Final = frozenset({"first_name", "last_name", "full_name"})
+_KEYS: Final = frozenset({"phone", "email"})
+_STATES: Final = frozenset({"active", "inactive", "status"})
+_KEPT: Final = 'inactive and archived records are kept: `crm.inactive = "keep"`'
 _NEARLY: Final = 0.5
 """How alike two headers must be for one to be offered in place of the other, 0 to 1."""
 
@@ -112,12 +117,18 @@ _PHONEBOOK_MARKS: Final = frozenset(_keys(PHONEBOOK_MARKS))
 # ---------------------------------------------------------------------------- reading a header
 
 
-def assign(header: Sequence[str], mapping: Mapping[str, str], *, row: int = 1) -> Columns:
+def assign(
+    header: Sequence[str],
+    mapping: Mapping[str, str],
+    *,
+    row: int = 1,
+    inactive: Inactive = "keep",
+) -> Columns:
     """How these headers are read. Never raises: what is wrong stands in `problems`."""
     headers = [clean(h) for h in header]
     wanted, doubts = _configured(headers, mapping)
-    phonebook = not _PHONEBOOK_MARKS.isdisjoint(map(_key, headers))
-    readings = [wanted.get(normal(h)) or _by_table(h, phonebook=phonebook) for h in headers]
+    found = zip(headers, _table_readings(headers), strict=True)
+    readings = [_under(inactive, wanted.get(normal(h)) or reading) for h, reading in found]
     columns = tuple(_settle(headers, readings))
     doubts += [*_two_ids(headers, readings), *_lacking(columns)]
     unknown = [Problem(code="header_unknown", message=d.message, row=row) for d in doubts]
@@ -125,8 +136,22 @@ def assign(header: Sequence[str], mapping: Mapping[str, str], *, row: int = 1) -
     if unknown:
         remedy = f"{unknown[-1].message}. Write in [crm] of the configuration: {toml}"
         unknown[-1] = replace(unknown[-1], message=remedy)
-    problems = (*_duplicates(headers, row=row), *unknown)
+    problems = (*_duplicates(headers, readings, row=row), *unknown)
     return Columns(columns=columns, problems=problems, toml=toml)
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether these cells are a header by the table alone: a name, and a number or an address.
+
+    The headers that only the configuration knows are found in an export's first line.
+    """
+    names = {reading.name for reading in _table_readings([clean(cell) for cell in cells])}
+    return not (names.isdisjoint(_NAMES) or names.isdisjoint(_KEYS))
+
+
+def is_name(header: str) -> bool:
+    """Whether a column of this header holds names, by the table alone."""
+    return _by_table(clean(header), phonebook=False).name in _NAMES
 
 
 def _configured(
@@ -158,6 +183,21 @@ def _named(name: str, value: str, known: set[str]) -> list[str]:
     return [normal(part) for part in value.split("|")]
 
 
+def _table_readings(headers: Sequence[str]) -> list[_Reading]:
+    phonebook = not _PHONEBOOK_MARKS.isdisjoint(map(_key, headers))
+    return [_by_table(header, phonebook=phonebook) for header in headers]
+
+
+def _under(inactive: Inactive, reading: _Reading) -> _Reading:
+    """Columns that only say who is inactive are not even read where the inactive are kept.
+
+    So the policy shows in the columns, and a change of it is a change of how the export is read.
+    """
+    if inactive == "keep" and reading.name in _STATES:
+        return _Reading("", _KEPT)
+    return reading
+
+
 def _by_table(header: str, *, phonebook: bool) -> _Reading:
     key = _key(header)
     if not key:
@@ -187,9 +227,13 @@ def _settle(headers: Sequence[str], readings: Sequence[_Reading]) -> Iterable[Ex
 # ---------------------------------------------------------------------------- what is wrong
 
 
-def _duplicates(headers: Sequence[str], *, row: int) -> list[Problem]:
-    """Headers that stand there twice: the second would be read for the first, or be lost."""
-    shown = {normal(h): h for h in reversed(headers) if h}
+def _duplicates(headers: Sequence[str], readings: Sequence[_Reading], *, row: int) -> list[Problem]:
+    """Headers that stand there twice: the second would be read for the first, or be lost.
+
+    Of columns that are ignored anyway there may be many; monday has any number of `Status`.
+    """
+    read = zip(reversed(headers), reversed(readings), strict=True)
+    shown = {normal(header): header for header, reading in read if reading.name}
     counts = Counter(map(normal, headers))
     message = "{} columns have this header; rename one in the CRM, or leave it out of the export"
     return [
@@ -216,7 +260,7 @@ def _lacking(columns: Sequence[ExportColumn]) -> list[_Doubt]:
     if has.isdisjoint(_NAMES):
         keys = tuple(key for key, reading in _SINGLE.items() if reading.name in _NAMES)
         doubts.append(_Doubt("no column holds a name", "full_name", keys))
-    if has.isdisjoint({"phone", "email"}):
+    if has.isdisjoint(_KEYS):
         what = "no column holds a person's phone number or e-mail address"
         doubts.append(_Doubt(what, "phone", tuple(_keys(MULTIPLE["phone"]))))
     return doubts

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconcile.crm import formats, records, source
-from reconcile.crm.columns import Columns, assign
+from reconcile.crm.columns import Columns, Inactive, assign
 from reconcile.errors import ExportRejected, Problem
 from reconcile.model import CrmSnapshot, ExportColumn, ExportSource
 
@@ -39,7 +39,7 @@ class Reading:
     records: int = 0
     gone: int = 0
     ignored: Mapping[str, int] = field(default_factory=dict)
-    """Why lines below the header are no records → how many."""
+    """Why lines are no records → how many."""
     fill: Mapping[str, float] = field(default_factory=dict)
     """Number or e-mail column, as in `CrmSnapshot.records` → share of records with a value."""
     samples: tuple[Mapping[str, str], ...] = ()
@@ -71,14 +71,22 @@ def read(
     now: datetime,
     max_age_hours: float | None,
     format: str = "auto",  # noqa: A002 - the word of the config
+    inactive: Inactive = "keep",
 ) -> CrmSnapshot:
     """The complete content of the newest file that `source`, a path or glob under `base`, means.
 
-    `mapping` is the configuration's `crm.columns` (its rules stand in `columns`). Without
-    `max_age_hours` the export may be of any age. Raises ExportRejected with all problems found.
+    `mapping` is the configuration's `crm.columns` (its rules stand in `columns`), `inactive` its
+    `crm.inactive` (see `records`). Without `max_age_hours` the export may be of any age. Raises
+    ExportRejected with all problems found.
     """
     found = _examine(
-        source, base=base, mapping=mapping, now=now, max_age_hours=max_age_hours, format=format
+        source,
+        base=base,
+        mapping=mapping,
+        now=now,
+        max_age_hours=max_age_hours,
+        format=format,
+        inactive=inactive,
     )
     if found.problems or found.snapshot is None:
         message = f"The CRM export {found.name} can't be used."
@@ -94,10 +102,17 @@ def describe(
     now: datetime | None = None,
     max_age_hours: float | None = None,
     format: str = "auto",  # noqa: A002 - the word of the config
+    inactive: Inactive = "keep",
 ) -> Reading:
     """How `read` would read it, with what it would refuse. Without `now` any age will do."""
     found = _examine(
-        str(source), base=base, mapping=mapping, now=now, max_age_hours=max_age_hours, format=format
+        str(source),
+        base=base,
+        mapping=mapping,
+        now=now,
+        max_age_hours=max_age_hours,
+        format=format,
+        inactive=inactive,
     )
     shown = Reading(
         name=found.name,
@@ -106,9 +121,13 @@ def describe(
         toml=found.columns.toml,
         hint=found.hint,
     )
-    if found.table is not None:
-        shown = _with_form(shown, found.table)
-    return shown if found.snapshot is None else _with_content(shown, found.snapshot)
+    if found.table is None:
+        return shown
+    shown = _with_form(shown, found.table)
+    if found.snapshot is None:
+        return shown
+    notes = records.notes(found.table, found.columns.columns, found.snapshot.records)
+    return replace(_with_content(shown, found.snapshot), notes=tuple(notes))
 
 
 # ---------------------------------------------------------------------------- examining
@@ -122,6 +141,7 @@ def _examine(
     now: datetime | None,
     max_age_hours: float | None,
     format: str,  # noqa: A002 - the word of the config
+    inactive: Inactive,
 ) -> _Examined:
     path = base / location
     problems: tuple[Problem, ...] = ()
@@ -133,7 +153,7 @@ def _examine(
     except ExportRejected as error:
         found = _Examined(name=path.name, problems=(*problems, *error.problems), hint=error.hint)
         return _located(found, path)
-    columns = assign(table.header, mapping, row=table.header_row)
+    columns = assign(table.header, mapping, row=table.header_row, inactive=inactive)
     problems += (*table.problems, *columns.problems)
     snapshot = None
     if not (table.problems or columns.problems):
@@ -194,15 +214,12 @@ def _with_content(shown: Reading, snapshot: CrmSnapshot) -> Reading:
     frame = snapshot.records
     keys = [str(name) for name in frame.columns if str(name).startswith(_KEYS)]
     samples = frame.drop(columns=["row", "gone"]).head(_SAMPLES).to_dict(orient="records")
-    has_ids = any(column.reads_as == "id" for column in snapshot.source.columns)
-    without_ids = "no column holds the record's id: people are told apart by their keys only"
     return replace(
         shown,
         records=len(frame),
         gone=snapshot.source.gone,
         fill={name: round(float((frame[name] != "").mean()), 4) for name in keys},
         samples=tuple({str(k): _masked(v) for k, v in row.items() if v} for row in samples),
-        notes=() if has_ids else (without_ids,),
     )
 
 

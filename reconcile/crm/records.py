@@ -1,11 +1,28 @@
 """A table whose columns have a meaning → records: one row of text per person, by column.
 
-Blanks around a value are dropped; nothing else is changed here.
+Blanks around a value are dropped, a list in JSON becomes its values, and a reference loses the name
+of its module; nothing else is changed here.
+
+A record is gone if the export says so in words that are known. Whatever is not understood keeps the
+person, and stands in the notes:
+
+| column         | who is gone                                                        |
+|----------------|--------------------------------------------------------------------|
+| `deleted_flag` | true, 1, yes                                                       |
+| `merged_into`  | the id of another record of the export, if it has no deleted flags |
+| `active`       | no, inactive                                                       |
+| `inactive`     | yes, inactive, archived                                            |
+| `status`       | inactive, archived                                                 |
+
+The last three are only there under `crm.inactive = "gone"`. Salesforce sets the deleted flag of a
+merged record, too, so where there are flags they decide: an account's id that is taken for the
+master's takes nobody away.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,10 +33,11 @@ from reconcile.crm.problems import MOST, capped
 from reconcile.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reconcile.crm.formats import Table
     from reconcile.model import ExportColumn
+
 
 _SINGLE: Final = (
     "id",
@@ -31,9 +49,34 @@ _SINGLE: Final = (
     "merged_into",
 )
 _MULTIPLE: Final = ("phone", "shared_phone", "email")
-_DELETED: Final = ("true", "1", "yes")
+_YES: Final = frozenset("true 1 1.0 yes y t wahr ja vrai oui sí si verdadero".split())
+_NO: Final = frozenset("false 0 0.0 no n f falsch nein faux non falso".split())
+_LIVE: Final = frozenset("active aktiv actif activo".split())
+_PAST: Final = frozenset(
+    "inactive inaktiv inactif inactivo archived archiviert archivé archivado deactivated"
+    " deaktiviert deleted gelöscht".split()
+)
+_FLAGS: Final = {
+    "deleted_flag": (_YES, _NO),
+    "active": (_NO | _PAST, _YES | _LIVE),
+    "inactive": (_YES | _PAST, _NO | _LIVE),
+    "status": (_PAST, _LIVE),
+}
+"""Column → the words of somebody who is gone, and of somebody who is not."""
 _NO_ID: Final = r"^0+(AAA)?$"
 """What Salesforce writes for "no id"."""
+_MODULE: Final = r"^Accounts::::"
+"""What vtiger writes before the name of a company."""
+_LIST: Final = "["
+"""How a list of EspoCRM begins: `phoneNumberData`, `emailAddressData`."""
+_NAMES: Final = ("first_name", "last_name", "full_name")
+_UNLIKE: Final = {
+    "id": (r"[\s@]", True, "are no ids"),
+    **dict.fromkeys(_NAMES, (r"@|(?:[0-9][^0-9]*){6}|^\P{L}+$", True, "are no names")),
+    "phone": (r"@|^[^0-9]*$", True, "hold no number"),
+    "email": ("@", False, "are no e-mail addresses"),
+}
+"""Column → a pattern, whether a value that has it is out of place, and what such values are."""
 
 
 def build(table: Table, columns: Sequence[ExportColumn]) -> pd.DataFrame:
@@ -41,22 +84,91 @@ def build(table: Table, columns: Sequence[ExportColumn]) -> pd.DataFrame:
     cells = {c.reads_as: at for at, c in enumerate(columns) if c.reads_as}
     singles = {name: _text(table, cells.get(name)) for name in _SINGLE}
     multiples = {
-        f"{c.reads_as}:{c.header}": _text(table, at)
+        f"{c.reads_as}:{c.header}": _series(_listed(_cells(table, at)))
         for at, c in enumerate(columns)
         if c.reads_as in _MULTIPLE
     }
     singles["merged_into"] = singles["merged_into"].str.replace(_NO_ID, "", regex=True)
-    deleted = _text(table, cells.get("deleted_flag")).str.lower().isin(_DELETED)
-    gone = deleted | (singles["merged_into"] != "")
+    singles["company"] = singles["company"].str.replace(_MODULE, "", regex=True)
+    gone = _gone(singles, {name: _text(table, cells[name]) for name in _FLAGS if name in cells})
     rows = {"row": table.lines.astype(np.int64)}
-    return pd.DataFrame({**rows, **singles, "gone": gone.astype("bool"), **multiples})
+    return pd.DataFrame({**rows, **singles, "gone": gone, **multiples})
+
+
+def _gone(
+    singles: Mapping[str, pd.Series[str]], flags: Mapping[str, pd.Series[str]]
+) -> pd.Series[bool]:
+    """Which records count as gone; the rule stands at the top of this module."""
+    ids, into = singles["id"], singles["merged_into"]
+    merged = (into != "") & (into != ids) & into.isin(ids)
+    gone = merged & ("deleted_flag" not in flags)
+    for name, values in flags.items():
+        gone = gone | values.str.lower().isin(_FLAGS[name][0])
+    return gone.astype("bool")
+
+
+def _listed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Lists in JSON as their values, one behind the other; other cells as they are."""
+    if not pc.any(pc.starts_with(cells, _LIST)).as_py():
+        return cells
+    texts = [_values(cell) if cell.startswith(_LIST) else cell for cell in cells.to_pylist()]
+    return pa.chunked_array([pa.array(texts, type=pa.string())])
+
+
+def _values(cell: str) -> str:
+    """The numbers and addresses of a list of EspoCRM, faxes left out; the cell, if it is none."""
+    try:
+        entries: list[dict[str, Any]] = json.loads(cell)
+        used = [e for e in entries if "fax" not in str(e.get("type")).lower()]
+        return "; ".join(str(e.get("phoneNumber") or e.get("emailAddress") or "") for e in used)
+    except (ValueError, AttributeError):
+        return cell
 
 
 def _text(table: Table, at: int | None) -> pd.Series[str]:
     """One column without the blanks around its values; all "" if the export has no such column."""
-    if at is None:
-        return pd.Series(pd.array(pa.repeat("", len(table.lines)), dtype="str"))
-    return pd.Series(pd.array(pc.utf8_trim_whitespace(table.cells[at]), dtype="str"))
+    return _series(pa.repeat("", len(table.lines)) if at is None else _cells(table, at))
+
+
+def _cells(table: Table, at: int) -> pa.ChunkedArray:
+    return pc.utf8_trim_whitespace(table.cells[at])
+
+
+def _series(cells: pa.ChunkedArray) -> pd.Series[str]:
+    return pd.Series(pd.array(cells, dtype="str"))
+
+
+def notes(table: Table, columns: Sequence[ExportColumn], records: pd.DataFrame) -> Iterator[str]:
+    """What looks odd and keeps nobody from being read: a person should look at it."""
+    if all(column.reads_as != "id" for column in columns):
+        yield "no column holds the record's id: people are told apart by their keys only"
+    empty = []
+    for at, column in enumerate(columns):
+        if column.reads_as in (*_SINGLE, *_MULTIPLE, *_FLAGS):
+            cells = _listed(_cells(table, at))
+            values = cells.filter(pc.not_equal(cells, ""))
+            if not len(values):
+                empty.append(f"`{column.header}`")
+            yield from _out_of_place(column, values)
+    if empty:
+        yield f"no record has a value in {', '.join(empty)}"
+    merged = records["merged_into"] != ""
+    if stray := int((merged & ~records["gone"]).sum()):
+        yield f"{stray} records name a record that they were merged into, and nothing proves it"
+
+
+def _out_of_place(column: ExportColumn, values: pa.ChunkedArray) -> Iterator[str]:
+    """How many values of a column are not what its header promises."""
+    name, header = column.reads_as, column.header
+    if name in _FLAGS:
+        known = frozenset().union(*_FLAGS[name])
+        if unknown := sum(value.lower() not in known for value in values.to_pylist()):
+            yield f"{unknown} values in `{header}` are not understood; these records are kept"
+    elif name in _UNLIKE:
+        pattern, odd, what = _UNLIKE[name]
+        found = pc.sum(pc.match_substring_regex(values, pattern)).as_py() or 0
+        if count := found if odd else len(values) - found:
+            yield f"{count} of {len(values)} values in `{header}` {what}"
 
 
 def id_problems(records: pd.DataFrame, columns: Sequence[ExportColumn]) -> tuple[Problem, ...]:

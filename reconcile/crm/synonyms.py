@@ -18,11 +18,12 @@ SINGLE: Final = {
     """,
     "first_name": """
         First Name | Vorname | Given Name | Person - First name | Person - Vorname
-        | Contact : First name | Prénom | Nombre
+        | Contact : First name | Prénom | Nombre | 名
     """,
     "last_name": """
         Last Name | Nachname | Family Name | Surname | Familienname | Person - Last name
         | Person - Nachname | Contact : Last name | Nom | Nom de famille | Apellidos | Apellido
+        | 姓
     """,
     "full_name": """
         Full Name | Complete Name | Vollständiger Name | Nom complet | Nombre completo
@@ -34,22 +35,28 @@ SINGLE: Final = {
         > Associated Company | Related Company
         > Account Name | Accountname | Account.Name | Organization Name | Organisation Name
         | Contact : Accounts | Person - Organization | Person - Organisation | Accounts
+        | Organization 1 - Name | Related Company/Name | parent_id/name | parent_name
         > Company | Firma | Unternehmen | Organization | Organisation | ORG | Société | Entreprise
-        | Empresa | Compañía
+        | Empresa | Compañía | Firmenname
     """,
     "company_id": """
         Associated Company IDs (Primary)
-        > Associated Company IDs | Account Name.id | Account ID | Company ID
+        > Associated Company IDs | Account Name.id | Company Name.id | Account ID | Company ID
+        | parent_id/id | Related Company/External ID
     """,
     "country": """
         Country/Region | Land/Region | Mailing Country | Primary Address Country
         | Address 1: Country/Region | Address 1 - Country | Business Country/Region
         | Land/Region geschäftlich | Address Country
-        > Country | Country Code | Land | Pays | País
+        > Country | Country Code | Country/Country Code | country_id | country_id/code
+        | country_id/name | Land | Pays | País
         > Billing Address Country
     """,
     "deleted_flag": "IsDeleted | Deleted",
     "merged_into": "MasterRecordId | masterid",
+    "active": "Active | Aktiv | Is Active",
+    "inactive": "statecode | Archived | Archiviert | Inactive | Inaktiv | Is Archived",
+    "status": "Status",
     "owner": """
         Contact Owner | Für Kontakt zuständiger Mitarbeiter | Person - Owner | Assigned To
         | Responsible | Person Responsible | Owner | hubspot_owner_id
@@ -71,34 +78,39 @@ Of an export's headers in the same group the leftmost is read; two ids in one gr
 MULTIPLE: Final = {
     "email": """
         Email | E-Mail | Mail | Email Address | E-Mail-Adresse | Mailadresse | Primary Email
-        | Primäre E-Mail-Adresse | Secondary Email | emailAddressData | E-mail 1 - Value
+        | Primäre E-Mail-Adresse | Sekundäre E-Mail-Adresse | Secondary Email
+        | Secondary Email Address | emailAddressData | E-mail 1 - Value
         | Work Email | Home Email | Other Email | Additional email addresses
         | Non Primary E-mails | email_addresses_non_primary | Contact : Emails
-        | Person - Email - Work | Person - Email - Home | Person - Email - Other
-        | Person - E-Mail - Büro | Courriel | Adresse e-mail | Correo | Correo electrónico
+        | Person - Email | Person - Email - Work | Person - Email - Home | Person - Email - Other
+        | Person - E-Mail | Person - E-Mail - Büro | Person - E-Mail - Privat
+        | Person - E-Mail - Sonstiger | Person - E-Mail - Sonstige | Courriel | Adresse e-mail
+        | Correo | Correo electrónico
     """,
     "phone": """
         Phone | Phone Number | Mobile | Mobile Phone | Mobile Phone Number | Mobile Number
         | Cell | Cell Phone | Home | Home Phone | Business Phone | Work Phone | Office Phone
         | Primary Phone | Secondary Phone | Other Phone | Other Phone Number | Car Phone
+        | Radio Phone | TTY/TDD Phone | Callback | ISDN | Pager | phoneNumberData
         | Phone Mobile | Phone Work | Phone Home | Phone Other | Phone 1 - Value | Telephone
-        | Telephone Number | Person - Phone - Work | Person - Phone - Home
-        | Person - Phone - Mobile | Person - Phone - Other | Contact : Work | Contact : Mobile
-        | Contact : Other phone numbers | TEL | Tel. | Tel.-Nr. | Telefon | Telefonnummer
-        | Rufnummer | Mobil | Mobiltelefon | Mobiltelefonnummer | Mobilnummer | Mobil-Tel.-Nr.
-        | Handy | Handynummer | Festnetz | Telefon geschäftlich | Telefon privat | Telefon mobil
-        | Tel. dienstlich | Tel. privat | Weiteres Telefon | Haupttelefon | Autotelefon
+        | Telephone Number | WhatsApp Phone Number | Person - Phone | Person - Phone - Work
+        | Person - Phone - Home | Person - Phone - Mobile | Person - Phone - Other
+        | Contact : Work | Contact : Mobile | Contact : Other phone numbers | TEL | Tel.
+        | Tel.-Nr. | Telefon | Telefonnummer | Rufnummer | Mobil | Mobiltelefon
+        | Mobiltelefonnummer | Mobilnummer | Mobil-Tel.-Nr. | Handy | Handynummer | Festnetz
+        | Telefon geschäftlich | Telefon privat | Telefon mobil | Tel. dienstlich | Tel. privat
+        | Weiteres Telefon | Haupttelefon | Autotelefon | Rückmeldung | Person - Telefon
         | Person - Telefon - Büro | Person - Telefon - Privat | Person - Telefon - Mobil
-        | Person - Telefon - Sonstiger | Téléphone | Téléphone mobile | Portable | Teléfono
-        | Teléfono móvil | Móvil | Celular
+        | Person - Telefon - Sonstiger | 電話 | 携帯電話 | Téléphone | Téléphone mobile | Portable
+        | Teléfono | Teléfono móvil | Móvil | Celular
     """,
     "shared_phone": """
         Company Main Phone | Company Phone | Company Phone Number | Account Phone
-        | Telefon Firma
+        | Account.Phone | Telefon Firma
     """,
     "fax": """
         Fax | Fax Number | Faxnummer | Business Fax | Home Fax | Other Fax | Fax geschäftlich
-        | Fax privat | Weiteres Fax | Télécopie
+        | Fax privat | Weiteres Fax | Phone Fax | Télécopie
     """,
 }
 """Canonical name → its synonyms; every such column is read. The fax is no match key."""
@@ -110,15 +122,14 @@ PHONEBOOK_MARKS: Final = "Mobile2 | Business2 | BusinessFax"
 
 NOT_READ: Final = {
     "an assistant's number, not this person's": """
-        AssistantPhone | Asst Phone | Assistant's Phone | Telefon Assistent
+        AssistantPhone | Asst Phone | Asst. Phone | Assistant's Phone | phone_assistant
+        | Telefon Assistent
     """,
     "an extension alone, no number": "Phone Ext | Phone Extension",
     "a label, no number or address": """
-        Phone Type | Phone 1 - Label | E-mail Type | E-mail 1 - Label | E-Mail-Typ
+        Phone Type | Phone 1 - Label | Fax Type | E-mail Type | E-mail 1 - Label | E-Mail-Typ
         | E-mail Display Name | E-Mail: Angezeigter Name
     """,
-    "numbers as JSON": "phoneNumberData",
-    "an inactive record is not a deleted one": "Active | Aktiv | Status | statecode",
     "ids that were merged into this record, which is alive": "hs_merged_object_ids",
     "a lead's main person only; export the contacts themselves": """
         primary_contact_name | primary_contact_primary_phone | primary_contact_other_phones

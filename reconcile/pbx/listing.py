@@ -1,8 +1,8 @@
 """The whole phonebook, or nothing.
 
 Owns the proof of completeness: pages that join without a seam, ids unique, and as many as the
-server counted before and after; where it doesn't count, or counts too few, two readings that agree.
-Must never return a part: a listing that doesn't add up is read once more, and then refused.
+server counted before and after; where it doesn't count, or counts too few, two readings in
+different ways that agree. Must never return a part: a listing that doesn't add up is refused.
 
 The server's next links are never followed. Where the next page begins is known without them, so
 none can lead to another origin, to the same page again, or past contacts.
@@ -22,10 +22,13 @@ from reconcile.pbx.failures import from_reply
 from reconcile.pbx.odata import CONTACTS, PAGE_SIZE, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reconcile.pbx.session import Session
     from reconcile.pbx.transport import Reply
+
+    _Progress = Callable[[int, int], None]
+    _Way = Callable[[int | None, _Progress], list[Page]]
 
 _READ_OR_REFUSED: Final = (HTTPStatus.OK, HTTPStatus.BAD_REQUEST)
 _SMALL: Final = 20
@@ -52,6 +55,12 @@ class _Reading:
     def is_proven(self) -> bool:
         """The server counted exactly these, before and after."""
         return not self.problem and self.before == self.after == len(self.page)
+
+    @property
+    def is_counted(self) -> bool:
+        """The server's counts may be right, if contacts moved."""
+        known = [count for count in (self.before, self.after) if count is not None]
+        return len(known) > 1 and max(known) >= len(self.page)
 
     def agrees_with(self, earlier: _Reading) -> bool:
         """The same contacts twice, and no count that speaks of more.
@@ -85,30 +94,63 @@ class Listing:
         self.paging: Literal["", "skip", "key"] = ""
         """How the last listing was read; "" before the first."""
         self._page_size = PAGE_SIZE
-        self._short_page = 0
-        """Contacts in a page after which more came, fewer than asked for; 0 if there was none."""
-        self._listed = 0
-        """How many contacts the last listing had."""
+        self._listed: int | None = None
+        """How many contacts the last listing had; None before the first."""
 
-    def read(self, progress: Callable[[int, int], None] | None = None) -> Page:
+    def read(self, progress: _Progress | None = None) -> Page:
         """All contacts, in ascending order of Id.
 
         Raises PbxUntrusted (`pbx_incomplete`) if two readings don't add up, else any PbxError.
         """
         report = progress or (lambda _read, _all: None)
-        reading = self._read_once(report)
-        if not reading.is_proven:
-            first, reading = reading, self._read_once(report)
-            if not (reading.is_proven or reading.agrees_with(first)):
-                raise _incomplete(first, reading)
-        self._listed = len(reading.page)
-        return reading.page
+        readings: list[_Reading] = []
+        for way in self._ways(readings):
+            reading = self._read_once(way, report)
+            if reading.is_proven or (readings and reading.agrees_with(readings[-1])):
+                self._listed = len(reading.page)
+                return reading.page
+            readings.append(reading)
+        raise _incomplete(readings)
 
-    def filtered(self, expression: str) -> Page | None:
-        """The contacts that satisfy a filter; None if they may be more than one page holds."""
-        page = self._page({"filter": expression})
-        full = self._short_page or self._page_size
-        return None if page.has_more or len(page) >= full else page
+    def _ways(self, readings: Sequence[_Reading]) -> Iterator[_Way]:
+        """As this PBX lets itself be read; then the same if it only moved; then by ranges.
+
+        What one way leaves out each time, such as a row that was edited and now stands elsewhere,
+        another way shows: so two readings that agree are of different kinds.
+        """
+        yield self._read_as_it_lets
+        moved = self.paging == "skip" and readings[0].is_counted
+        yield self._read_as_it_lets if moved else self._read_ranges
+        yield self._read_ranges
+
+    def has(self, contact_id: int) -> bool:
+        """Whether the phonebook lists a contact; the whole of it is asked if it can't be filtered.
+
+        Raises PbxUntrusted if it lists nobody any more: lost rights look like an empty phonebook.
+        """
+        reply = self._reply({"filter": f"Id eq {contact_id}"}, top=1)
+        if reply.status != HTTPStatus.OK:
+            return contact_id in self.read().ids
+        page = odata.parse_page(reply.body)
+        if set(page.ids) - {contact_id}:
+            raise _contradiction(f"sent other contacts than the one with Id {contact_id}")
+        was_alone = self._listed is not None and self._listed <= 1
+        if not page and not was_alone and not self._page({}, top=1):
+            raise _contradiction("lists no contacts at all any more")
+        return bool(page)
+
+    def matching(self, expression: str) -> Page:
+        """All contacts that satisfy a filter, however many."""
+        first = self._page({"filter": expression})
+        if not first:
+            if first.has_more:
+                raise _contradiction("sent nothing, and names a next page")
+            return first
+        last = max(first.ids)
+        rest = self._page({"filter": f"{expression} and Id gt {last}"})
+        if not rest and _rises(0, first):
+            return first
+        return odata.merge(list(self._between(0, odata.MAX_ID, full=len(first), where=expression)))
 
     def page_cap(self) -> int:
         """The most contacts that a page can have, whether by refusal or by cutting; 0: no limit.
@@ -119,23 +161,25 @@ class Listing:
         reply = self._reply({}, top=self._page_size)
         if reply.status == HTTPStatus.OK:
             sent = len(odata.parse_page(reply.body))
-            if sent < min(self._page_size, self._listed):
+            if sent < min(self._page_size, self._listed or 0):
                 return sent
         target = f"{CONTACTS}?{odata.query(top=PAGE_SIZE + 1)}"
         reply = self._session.get(target, expected=_READ_OR_REFUSED)
         return 0 if reply.status == HTTPStatus.OK else odata.top_limit(reply.body) or PAGE_SIZE
 
-    def _read_once(self, progress: Callable[[int, int], None]) -> _Reading:
+    def _read_once(self, way: _Way, progress: _Progress) -> _Reading:
         before = self._count()
         try:
-            page, problem = odata.merge(self._pages(before, progress)), ""
+            page, problem = odata.merge(way(before, progress)), ""
         except _Mismatch as mismatch:
             page, problem = Page(), str(mismatch)
         after = self._count()
         return _Reading(page=page, before=before, after=after, problem=problem or _repeats(page))
 
-    def _pages(self, count: int | None, progress: Callable[[int, int], None]) -> list[Page]:
+    def _read_as_it_lets(self, count: int | None, progress: _Progress) -> list[Page]:
         first = self._reply(_at(0))
+        if first.status != HTTPStatus.OK:
+            first = self._smaller(_at(0), first)
         if first.status == HTTPStatus.OK:
             self.paging = "skip"
             return self._read_windows(odata.parse_page(first.body), count, progress)
@@ -149,9 +193,7 @@ class Listing:
 
     # ------------------------------------------------------------------ by $skip
 
-    def _read_windows(
-        self, first: Page, count: int | None, progress: Callable[[int, int], None]
-    ) -> list[Page]:
+    def _read_windows(self, first: Page, count: int | None, progress: _Progress) -> list[Page]:
         """Every window until one is not full; the count only says how far to reach ahead.
 
         A window begins with the last contact of the one before it: what is removed while another
@@ -189,14 +231,15 @@ class Listing:
             if part.ids[:seam] != page.ids[at:] or (part and not seam):
                 raise _Mismatch(_MOVED)
             if len(part) == seam:
+                if part.has_more:
+                    raise _Mismatch("it names a next page after its last one")
                 return page
-            self._short_page = self._short_page or len(page)
             page = odata.concat([page, odata.section(part, seam)])
         return odata.section(page, 0, self._page_size)
 
     # ------------------------------------------------------------------ by key
 
-    def _read_by_key(self, count: int | None, progress: Callable[[int, int], None]) -> list[Page]:
+    def _read_by_key(self, count: int | None, progress: _Progress) -> list[Page]:
         """One page after the other, each from the greatest Id on; until one is empty.
 
         Only while the Ids rise: otherwise what comes after the greatest is not what is left, and
@@ -206,24 +249,36 @@ class Listing:
         read = last = 0
         while page := self._page({"filter": f"Id gt {last}"}):
             if not _rises(last, page):
-                return list(self._between(0, odata.MAX_ID, full=len(page)))
+                return self._read_ranges(count, progress)
             pages.append(page)
             read = _bounded(read + len(page))
             progress(min(read, count or read), count or read)
             last = page.ids[-1]
         return pages
 
-    def _between(self, low: int, high: int, *, full: int) -> Iterator[Page]:
+    def _read_ranges(self, count: int | None, progress: _Progress) -> list[Page]:
+        """By ranges of Ids, which are complete in whatever order they come."""
+        some = self._page({"filter": "Id gt 0"})
+        pages: list[Page] = []
+        read = 0
+        for page in self._between(0, odata.MAX_ID, full=len(some)) if some else ():
+            pages.append(page)
+            read = _bounded(read + len(page))
+            progress(min(read, count or read), count or read)
+        return pages
+
+    def _between(self, low: int, high: int, *, full: int, where: str = "") -> Iterator[Page]:
         """The contacts with low < Id <= high, in ranges so small that none fills a page."""
-        page = self._page({"filter": f"Id gt {low} and Id le {high}"})
+        within = f"Id gt {low} and Id le {high}"
+        page = self._page({"filter": f"{where} and {within}" if where else within})
         if not all(low < contact_id <= high for contact_id in page.ids):
             raise _Mismatch("it sent contacts that the filter leaves out")
         if len(page) < full or high - low == 1:
             yield page
             return
         middle = (low + high) // 2
-        yield from self._between(low, middle, full=full)
-        yield from self._between(middle, high, full=full)
+        yield from self._between(low, middle, full=full, where=where)
+        yield from self._between(middle, high, full=full, where=where)
 
     # ------------------------------------------------------------------ both
 
@@ -288,10 +343,18 @@ def _repeats(page: Page) -> str:
     return f"it sent {len(page)} contacts, {repeated} of them repeated" if repeated else ""
 
 
-def _incomplete(first: _Reading, second: _Reading) -> PbxUntrusted:
+def _incomplete(readings: Sequence[_Reading]) -> PbxUntrusted:
+    said = "; read once more, ".join(map(str, readings))
     return PbxUntrusted(
-        f"The listing of 3CX is not complete, and an incomplete one proves nothing: {first}; "
-        f"read once more, {second}.",
+        f"The listing of 3CX is not complete, and an incomplete one proves nothing: {said}.",
         hint="Run it again when nobody edits the phonebook; if it happens again: reconcile doctor",
         code="pbx_incomplete",
+    )
+
+
+def _contradiction(what: str) -> PbxUntrusted:
+    return PbxUntrusted(
+        f"3CX {what}.",
+        hint="Run it again; if it happens again: reconcile doctor",
+        code="pbx_untrusted",
     )

@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
+
+
+_BEGIN: Final = b'{"at"'
 
 
 class Trace:
@@ -41,6 +44,7 @@ class Trace:
         """Why the first of them could not."""
         self._clock = clock
         self._lock = Lock()
+        self._is_cut = False
         self._file = _open(path)
 
     def close(self) -> None:
@@ -53,13 +57,22 @@ class Trace:
 
     def note(self, **line: object) -> None:
         """Write one line; never raises."""
-        text = json.dumps(line, ensure_ascii=False) + "\n"
+        text = json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace")
         with self._lock:
+            # After a line that was cut off, the next one begins on a line of its own.
+            whole = b"\n" * self._is_cut + text + b"\n"
             try:
-                os.write(self._file, text.encode("utf-8", "backslashreplace"))
+                written = os.write(self._file, whole)
             except OSError as error:
-                self.lost += 1
-                self.reason = self.reason or error.strerror or type(error).__name__
+                self._lose(error.strerror or type(error).__name__)
+            else:
+                self._is_cut = 0 < written < len(whole)
+                if written < len(whole):
+                    self._lose("only a part of a line was written")
+
+    def _lose(self, reason: str) -> None:
+        self.lost += 1
+        self.reason = self.reason or reason
 
 
 class TracedTransport(httpx.BaseTransport):
@@ -87,7 +100,7 @@ class TracedTransport(httpx.BaseTransport):
 
         try:
             response = self._wire.handle_request(request)
-        except httpx.HTTPError as error:
+        except BaseException as error:  # Ctrl-C too: the request may have been sent
             note(None, 0, type(error).__name__)
             raise
         stream: httpx.SyncByteStream = response.stream  # type: ignore[assignment]  # a sync response
@@ -114,7 +127,9 @@ class _Watched(httpx.SyncByteStream):
             for chunk in self._stream:
                 self._size += len(chunk)
                 yield chunk
-        except httpx.HTTPError as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             self._error = type(error).__name__
             raise
 
@@ -126,7 +141,7 @@ class _Watched(httpx.SyncByteStream):
 
 
 def _open(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         file = os.open(path, flags, 0o600)
     except OSError as error:
@@ -139,8 +154,13 @@ def _open(path: Path) -> int:
 
 def _unfit(file: int) -> str:
     """Why this is no place for a log; "" once only this user can read it."""
-    if not stat.S_ISREG(os.fstat(file).st_mode):
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode):
         return "it is not a file"
+    if found.st_nlink > 1:
+        return "it has a second name, so that others may rely on it"
+    if found.st_size and os.pread(file, len(_BEGIN), 0) != _BEGIN:
+        return "it holds something else than a request log"
     try:
         os.fchmod(file, 0o600)
     except OSError as error:

@@ -300,6 +300,21 @@ class Ledger:
                 contact = select(entry.contact_id).where(entry.id == action_id).scalar_subquery()
                 connection.execute(delete(tables.claim).where(tables.claim.c.contact_id == contact))
 
+    def reopen(self, action_id: int, *, detail: str, claim: Claim | None) -> None:
+        """A delete that was not done after all: its intent is open again, and its claim is back.
+
+        Raises StateError if the action is unknown.
+        """
+        statement = (
+            update(tables.action)
+            .where(tables.action.c.id == action_id)
+            .values(outcome=Outcome.UNCONFIRMED, detail=detail)
+        )
+        with self._writing() as connection:
+            self._change_one(connection, statement, f"there is no action {action_id}")
+            if claim is not None:
+                upsert(connection, tables.claim, [claim])
+
     def actions(
         self,
         *,

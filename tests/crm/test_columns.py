@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from reconcile.crm import columns, synonyms
-from reconcile.crm.columns import Columns, assign, clean, normal
+from reconcile.crm.columns import Columns, assign, clean, is_header, is_name, normal
 
 
 def read_as(header: list[str], **mapping: str) -> dict[str, str]:
@@ -79,13 +79,18 @@ def test_further_addresses_are_emails(email: str) -> None:
     assert read_as([*PERSON, email])[clean(email)] == "email"
 
 
-@pytest.mark.parametrize("shared", ["Company Main Phone", "Telefon Firma", "Account: Phone"])
+@pytest.mark.parametrize(
+    "shared", ["Company Main Phone", "Telefon Firma", "Account: Phone", "ACCOUNT.PHONE"]
+)
 def test_a_companys_number_is_shared_and_is_no_number_of_a_person(shared: str) -> None:
     assert read_as([*PERSON, shared])[shared] == "shared_phone"
     assert codes(assign(["Name", shared], {})) == ["header_unknown"]
 
 
-@pytest.mark.parametrize("header", ["AssistantPhone", "Assistant's Phone", "Telefon Assistent"])
+@pytest.mark.parametrize(
+    "header",
+    ["AssistantPhone", "Assistant's Phone", "Asst. Phone", "phone_assistant", "Telefon Assistent"],
+)
 def test_an_assistants_number_is_not_the_persons(header: str) -> None:
     assert read_as([*PERSON, header])[header] == ""
     assert "assistant" in why([*PERSON, header], header)
@@ -96,7 +101,8 @@ def test_an_assistants_number_is_not_the_persons(header: str) -> None:
     [
         ("Phone 1 Ext", "extension"),
         ("Phone 1 - Label", "label"),
-        ("Status", "inactive"),
+        ("Status", "are kept"),
+        ("Fax 1 Type", "label"),
         ("hs_merged_object_ids", "alive"),
         ("Job Title", "not known"),
         ("Other", "phonebook of 3CX"),
@@ -152,6 +158,73 @@ def test_an_id_that_only_a_crm_writes_is_preferred() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "other",
+    """Campaign ID|Reports to ID|RecordTypeId|OwnerId|Created By.id|Person - Organization - ID|.id
+    |External_ID__c|Legacy ID|assignedUserId|Person - Labels""".split("|"),
+)
+def test_another_things_id_is_no_id_of_the_record(other: str) -> None:
+    assert "id" not in read_as([*PERSON, other.strip()]).values()
+
+
+@pytest.mark.parametrize(
+    ("pair", "name"), [("Account Name", "company"), ("Company Name", "company")]
+)
+def test_of_a_pair_the_name_is_the_company_and_the_id_is_its_id(pair: str, name: str) -> None:
+    assert read_as([*PERSON, f"{pair}.id", pair]) == {
+        "Name": "full_name",
+        "Phone": "phone",
+        f"{pair}.id": "company_id",
+        pair: name,
+    }
+
+
+@pytest.mark.parametrize(
+    "fax", ["Fax", "phone_fax", "Fax 1", "BusinessFax", "Fax-Nummer", "Fax geschäftlich"]
+)
+def test_a_fax_is_never_a_phone(fax: str) -> None:
+    assert read_as(["Name", "Email", fax])[fax] == "fax"
+    assert codes(assign(["Name", fax], {})) == ["header_unknown"]
+
+
+# ---------------------------------------------------------------------------- finding a header
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Name", "Phone"],
+        ["", " E-MAIL: ", "Nachname"],
+        ["LastName", "Company", "Mobile2", "Other"],
+        ["Person - Name", "Person - Telefon - Büro"],
+        ["データID", "姓", "携帯電話"],
+    ],
+)
+def test_a_name_and_a_number_or_an_address_make_a_header(cells: list[str]) -> None:
+    assert is_header(cells)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [],
+        ["Contacts"],
+        ["Name", "Fax", "Company Main Phone"],
+        ["Phone", "Email", "ID"],
+        ["Jo Doe", "+49 30 1234567"],
+        ["Name", "Other"],
+    ],
+)
+def test_less_is_no_header(cells: list[str]) -> None:
+    assert not is_header(cells)
+
+
+def test_a_column_of_names_is_known_by_its_header() -> None:
+    assert is_name(" Full Name")
+    assert is_name("Vorname:")
+    assert not is_name("Company Name")
+
+
 # ---------------------------------------------------------------------------- refused
 
 
@@ -168,6 +241,12 @@ def test_a_header_that_stands_there_twice_is_refused() -> None:
     (problem,) = assign(["Name", "Phone", "PHONE:", "phone"], {}).problems
     assert (problem.code, problem.column, problem.row) == ("header_duplicate", "Phone", 1)
     assert "3 columns" in problem.message
+
+
+def test_a_header_of_many_columns_that_are_ignored_anyway_is_fine() -> None:
+    assert assign([*PERSON, "Status", "Notes", "status", "Notes"], {}).problems == ()
+    (problem,) = assign([*PERSON, "Status", "status"], {}, inactive="gone").problems
+    assert (problem.code, problem.column) == ("header_duplicate", "Status")
 
 
 def test_columns_without_a_header_are_no_duplicates() -> None:

@@ -233,6 +233,95 @@ def test_a_record_is_never_taken_for_the_footer() -> None:
     assert len(rows_of(parse(text))) == 2
 
 
+def test_a_report_saved_again_has_a_padded_footer() -> None:
+    pad = [f"{line},," for line in ("", "Nightly", MARK.strip(), '"ACME"')]
+    table = parse(REPORT + "\n".join(pad) + "\n")
+    assert rows_of(table) == [("003A", "Jo", "1")]
+    assert table.ignored == {"line of the report's footer": 3, "line without content": 1}
+
+
+# ---------------------------------------------------------------------------- above the header
+
+
+@pytest.mark.parametrize(
+    ("above", "titles", "blank"),
+    [
+        ("Contacts\n", 1, 0),
+        ("sep=,\n", 1, 0),
+        ('"Contacts, all"\n\n', 1, 1),
+        ("Board,,\n,,\nGroup; all,,\n", 2, 1),
+        ("\n" * 15, 0, 15),
+    ],
+)
+def test_lines_with_one_cell_may_stand_above_the_header(
+    above: str, titles: int, blank: int
+) -> None:
+    table = parse(above + "id,name,phone\n1,Jo,2\n")
+    assert table.header == ("id", "name", "phone")
+    assert rows_of(table) == [("1", "Jo", "2")]
+    assert table.header_row == above.count("\n") + 1
+    assert table.lines.tolist() == [table.header_row + 1]
+    expected = {"title above the header": titles, "line without content": blank}
+    assert table.ignored == {why: count for why, count in expected.items() if count}
+
+
+@pytest.mark.parametrize("above", ["\n" * 16, 'Contacts "all\n', "Contacts\n" * 16])
+def test_what_stands_too_high_above_it_or_has_a_quote_astray_refuses_the_file(above: str) -> None:
+    with pytest.raises(ExportRejected) as caught:
+        parse(above + "id,name,phone\n1,Jo,2\n")
+    assert [p.code for p in caught.value.problems] == ["export_malformed"]
+
+
+@pytest.mark.parametrize("above", ["Contacts,all,of them\n", "7,Mo,8\n"])
+def test_what_may_be_a_header_or_a_row_is_not_skipped(above: str) -> None:
+    table = parse(above + "id,name,phone\n1,Jo,2\n")
+    assert table.header == tuple(above.strip().split(","))
+    assert len(rows_of(table)) == 2
+
+
+def test_a_header_that_only_the_configuration_knows_is_the_first_line() -> None:
+    table = parse("nr,wer\n1,Jo\nname,phone\n")
+    assert table.header == ("nr", "wer")
+    assert rows_of(table) == [("1", "Jo"), ("name", "phone")]
+
+
+def test_a_header_with_a_quote_astray_is_no_header() -> None:
+    with pytest.raises(ExportRejected):
+        parse('"name"x,phone\nJo,1\n')
+
+
+# ---------------------------------------------------------------------------- between the records
+
+BOARD = "Customers,,\nname,phone,id\n"
+
+
+def test_a_repeated_header_is_dropped_and_a_person_of_that_name_is_not() -> None:
+    table = parse("name,phone\nname,1\nname,phone\nJo,2\n name , phone \n")
+    assert rows_of(table) == [("name", "1"), ("Jo", "2")]
+    assert table.lines.tolist() == [2, 4]
+    assert table.ignored == {"header repeated": 2}
+
+
+def test_below_a_title_a_name_alone_is_the_title_of_a_group() -> None:
+    table = parse(BOARD + "Jo,1,2\nFormer,,\nname,phone,id\nMo,,3\n")
+    assert rows_of(table) == [("Jo", "1", "2"), ("Mo", "", "3")]
+    assert table.ignored["title of a group"] == 1
+    assert len(rows_of(parse("name,phone,id\nJo,1,2\nFormer,,\n"))) == 2
+    assert len(rows_of(parse("sep=,\nname,phone,id\nJo,1,2\nFormer,,\n"))) == 2
+    assert len(rows_of(parse("Customers,,\nid,name,phone\n1,Jo,2\n7,,\n"))) == 2
+
+
+def test_subitems_are_no_contacts_and_the_next_item_is_one() -> None:
+    subitems = "Subitems,Name,Owner\n,Call,Ann\n,Write,Ann\n"
+    table = parse("name,phone,id\nJo,1,2\n" + subitems + "Mo,2,3\n,4,5\n")
+    assert rows_of(table) == [("Jo", "1", "2"), ("Mo", "2", "3"), ("", "4", "5")]
+    assert table.ignored == {"subitem": 3}
+
+
+def test_a_board_without_items_is_empty() -> None:
+    assert wrong(BOARD + "Former,,\nname,phone,id\n") == [("export_empty", 2, "")]
+
+
 # ---------------------------------------------------------------------------- properties
 
 CELL = st.text(st.sampled_from('aä€😀 "007+-.'), max_size=6) | st.text(

@@ -239,24 +239,49 @@ def test_one_moved_out_within_a_short_page_shows_at_its_seam(
     assert list(reader.snapshot(now=now).ids) == [n for n in range(1, 62) if n != 5]
 
 
-def test_a_server_that_does_not_look_at_skip_is_refused_and_not_read_for_ever(
+def test_a_server_that_does_not_look_at_skip_is_read_by_ranges(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(950)
     page = ",".join(f'{{"Id":{n}}}' for n in range(1, 101))
     pbx.answers("GET", r"\$skip=", body=f'{{"value":[{page}]}}', times=99)
     pbx.answers("GET", r"\$count", body='{"value":[]}', times=9)
-    with pytest.raises(PbxUntrusted, match="its pages don't join"):
-        reader.snapshot(now=now)
-    assert len(pbx.sent("GET")) < 30
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 951))
+    assert len(pbx.sent("GET", r"\$skip=")) < 30
 
 
-def test_contacts_one_at_a_time_are_refused(pbx: FakePbx, reader: PbxReader, now: datetime) -> None:
+def test_contacts_one_at_a_time_are_read_by_ranges(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
     """Windows could not share a contact; nothing would show a shift."""
     pbx.fill(3)
     pbx.page_cap = 1
-    with pytest.raises(PbxUntrusted, match="its pages don't join"):
-        reader.snapshot(now=now)
+    assert list(reader.snapshot(now=now).ids) == [1, 2, 3]
+
+
+def test_a_next_link_after_the_last_page_is_no_end(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    """As of a server that stops sending at some number; the ranges show the rest."""
+    pbx.fill(300)
+    pbx.answers("GET", r"\$count", body='{"value":[]}', times=9)
+
+    for skip, ids in ((99, range(100, 151)), (149, [150])):
+        page = ",".join(f'{{"Id":{n}}}' for n in ids)
+        body = f'{{"@odata.nextLink":"?$skip=300","value":[{page}]}}'
+        pbx.answers("GET", rf"\$skip={skip}&", body=body, times=9)
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 301))
+
+
+def test_a_row_that_an_edit_moved_is_found_by_the_other_way(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    """PostgreSQL without an order sends edited rows last: the pages rise, and one is missing."""
+    pbx.fill(300)
+    pbx.refuses = {"$skip"}
+    pbx.sorted_by = lambda entity: 1000 if entity["Id"] == 5 else entity["Id"]
+    pbx.answers("GET", r"\$count", body='{"value":[]}', times=9)
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 301))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +316,8 @@ def test_a_count_that_is_missing_or_too_small_is_not_needed_if_two_readings_agre
     body = json.dumps({"value": []} if count is None else {"@odata.count": count, "value": []})
     pbx.answers("GET", r"\$count", body=body, times=9)
     assert len(reader.snapshot(now=now)) == 150
-    assert len(pbx.sent("GET", r"\$skip=0")) == 2
+    assert len(pbx.sent("GET", r"\$skip=0")) == 1
+    assert pbx.sent("GET", "Id gt 0 and Id le 2147483647")
 
 
 @pytest.mark.parametrize("refused", [set(), {"$skip"}])
@@ -301,8 +327,8 @@ def test_without_a_count_two_readings_that_differ_are_refused(
     pbx.fill(150)
     pbx.refuses = refused
     pbx.answers("GET", r"\$count", body='{"value":[]}', times=9)
-    pbx.hooks("GET", r"\$skip=0|Id gt 0", lambda _seen: pbx.fill(1), times=9)
-    with pytest.raises(PbxUntrusted, match="counted none/none contacts before/after and sent 15"):
+    pbx.hooks("GET", r"\$skip=0|Id gt 0", lambda _seen: pbx.fill(1), times=9999)
+    with pytest.raises(PbxUntrusted, match="counted none/none contacts before/after and sent "):
         reader.snapshot(now=now)
 
 
@@ -310,12 +336,12 @@ def test_the_numbers_of_both_readings_are_said(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
     pbx.fill(150)
-    for count in (150, 149, 150, 151):
+    for count in (150, 149, 150, 151, 151, 152):
         pbx.answers("GET", r"\$top=1&", body=f'{{"@odata.count":{count},"value":[]}}')
     with pytest.raises(
         PbxUntrusted,
         match="counted 150/149 contacts before/after and sent 150; read once more, it counted "
-        "150/151 contacts before/after and sent 150",
+        "150/151 contacts before/after and sent 150; read once more, it counted 151/152",
     ):
         reader.snapshot(now=now)
 
@@ -325,8 +351,8 @@ def test_overlapping_pages_are_noticed(pbx: FakePbx, reader: PbxReader, now: dat
     page = ",".join(f'{{"Id":{n}}}' for n in (100, *range(51, 100)))
     pbx.answers("GET", r"\$skip=99&", body=f'{{"value":[{page}]}}', times=2)
     pbx.answers("GET", r"\$skip=148&", body='{"value":[{"Id":99}]}', times=2)
-    with pytest.raises(PbxUntrusted, match="sent 149 contacts, 49 of them repeated"):
-        reader.snapshot(now=now)
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 151))
+    assert len(pbx.sent("GET", r"\$skip=0&")) == 2
 
 
 def test_an_answer_that_counts_and_brings_no_contacts_is_enough(
@@ -398,10 +424,10 @@ def test_a_filter_that_is_not_honoured_is_noticed(
     pbx.fill(230)
     pbx.refuses = {"$skip"}
     page = ",".join(f'{{"Id":{n}}}' for n in range(1, 101))
-    pbx.answers("GET", "Id gt", body=f'{{"value":[{page}]}}', times=99)
+    pbx.answers("GET", "Id gt", body=f'{{"value":[{page}]}}', times=999)
     with pytest.raises(PbxUntrusted, match="sent contacts that the filter leaves out"):
         reader.snapshot(now=now)
-    assert len(pbx.sent("GET")) < 80
+    assert len(pbx.sent("GET")) < 200
 
 
 def test_a_pbx_that_refuses_both_ways_says_why(
@@ -419,7 +445,6 @@ def test_a_pbx_that_refuses_to_count_is_read_twice(
     pbx.fill(130)
     pbx.refuses = refused
     assert len(reader.snapshot(now=now)) == 130
-    assert len(pbx.sent("GET", r"\$skip=0|Id gt 0")) == 2 * len(refused)
 
 
 # ---------------------------------------------------------------------------- patience

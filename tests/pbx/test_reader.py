@@ -68,11 +68,51 @@ def test_the_snapshot_and_the_re_read_have_the_same_fingerprint(
 def test_a_contact_is_missing_if_it_has_no_address_and_is_not_listed(
     *, pbx: FakePbx, reader: PbxReader, status: int, body: str
 ) -> None:
+    pbx.last_id = 1
+    pbx.add(PhoneNumber="somebody else")
     pbx.answers("GET", ONE, status=status, body=body)
     assert reader.contact(1) is None
     assert [str(seen) for seen in pbx.sent("GET")][1:] == [
-        "GET /xapi/v1/Contacts?$top=100&$filter=Id eq 1"
+        "GET /xapi/v1/Contacts?$top=1&$filter=Id eq 1",
+        "GET /xapi/v1/Contacts?$top=1",
     ]
+
+
+def test_nobody_is_missing_from_a_phonebook_that_lists_nobody_any_more(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    """So it looks to a client whose role or department was taken away."""
+    pbx.fill(3)
+    reader.snapshot(now=now)
+    pbx.contacts.clear()
+    with pytest.raises(PbxUntrusted, match="lists no contacts at all any more"):
+        reader.contact(2)
+
+
+def test_the_last_contact_of_a_phonebook_can_be_missing(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    pbx.fill(1)
+    reader.snapshot(now=now)
+    pbx.contacts.clear()
+    assert reader.contact(1) is None
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_where_contacts_can_not_be_filtered_the_whole_listing_is_asked(
+    pbx: FakePbx,
+    reader: PbxReader,
+    there: bool,  # noqa: FBT001 - a case
+) -> None:
+    pbx.fill(3)
+    pbx.refuses = {"$filter"}
+    pbx.answers("GET", ONE, status=404)
+    if there:
+        with pytest.raises(PbxUntrusted, match="lists contact 1"):
+            reader.contact(1)
+    else:
+        del pbx.contacts[1]
+        assert reader.contact(1) is None
 
 
 @pytest.mark.parametrize(
@@ -137,9 +177,9 @@ def test_a_search_quotes_what_it_looks_for(pbx: FakePbx, reader: PbxReader) -> N
     pbx.add(CompanyName=name, PhoneNumber="1")
     pbx.add(CompanyName="other", PhoneNumber="2")
     assert [contact.id for contact in reader.find("CompanyName", name)] == [1]
-    (seen,) = pbx.sent("GET")
-    assert "+" not in seen.target
-    assert "%20eq%20" in seen.target
+    for seen in pbx.sent("GET"):
+        assert "+" not in seen.target
+        assert "%20eq%20" in seen.target
 
 
 def test_a_search_does_not_believe_a_server_that_ignores_the_filter(
@@ -150,13 +190,24 @@ def test_a_search_does_not_believe_a_server_that_ignores_the_filter(
     assert [contact.id for contact in reader.find("Tag", "x")] == [2]
 
 
-def test_a_search_that_may_be_cut_short_is_refused(pbx: FakePbx, reader: PbxReader) -> None:
-    for _ in range(100):
+@pytest.mark.parametrize("cap", [100, 40])
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_search_finds_all_however_the_server_cuts_and_sorts(
+    *, pbx: FakePbx, reader: PbxReader, cap: int, descending: bool
+) -> None:
+    for _ in range(130):
         pbx.add(PhoneNumber="1")
-    with pytest.raises(PbxUntrusted, match="so many contacts with one PhoneNumber"):
-        reader.find("PhoneNumber", "1")
+    pbx.add(PhoneNumber="2")
+    pbx.page_cap = cap
+    pbx.sorted_by = lambda entity: -entity["Id"] if descending else entity["Id"]
+    assert [c.id for c in reader.find("PhoneNumber", "1")] == list(range(1, 131))
+
+
+def test_a_search_that_finds_nothing_and_names_a_next_page_is_refused(
+    pbx: FakePbx, reader: PbxReader
+) -> None:
     pbx.answers("GET", "Contacts", body='{"value":[],"@odata.nextLink":"?$skip=1"}')
-    with pytest.raises(PbxUntrusted, match="cuts them short"):
+    with pytest.raises(PbxUntrusted, match="names a next page"):
         reader.find("PhoneNumber", "1")
 
 

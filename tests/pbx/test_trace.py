@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -147,12 +148,12 @@ def test_no_text_of_a_filter_is_left_in_a_path(text: str) -> None:
 
 
 def test_it_is_for_this_user_only_and_goes_on_where_it_was(path: Path) -> None:
-    path.write_text("older\n")
-    path.chmod(0o644)
-    trace = Trace(path, clock=lambda: NOW)
-    trace.note(a=1)
-    trace.close()
-    assert path.read_text() == 'older\n{"a": 1}\n'
+    for number in (1, 2):
+        trace = Trace(path, clock=lambda: NOW)
+        trace.note(at=number)
+        trace.close()
+        path.chmod(0o644 if number == 1 else 0o600)
+    assert path.read_text() == '{"at": 1}\n{"at": 2}\n'
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -160,14 +161,53 @@ def test_a_place_that_is_no_file_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.touch()
     (tmp_path / "link").symlink_to(target)
+    (tmp_path / "config.toml").write_text('mode = "review"\n')
+    (tmp_path / "one").touch()
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
     os.mkfifo(tmp_path / "pipe")
-    for name in ("link", "pipe", "missing/log", "."):
+    for name in ("link", "pipe", "missing/log", ".", "config.toml", "two"):
         with pytest.raises(UsageError, match=r"request log .* can't be written") as caught:
             Trace(tmp_path / name, clock=lambda: NOW)
         assert "--trace FILE" in caught.value.hint
     assert target.read_text() == ""
+    assert (tmp_path / "config.toml").read_text() == 'mode = "review"\n'
     with pytest.raises(UsageError, match="is not a file"):
         Trace(tmp_path / "/dev/null", clock=lambda: NOW)
+
+
+def test_a_line_that_was_cut_off_is_counted_and_the_next_begins_anew(path: Path) -> None:
+    trace = Trace(path, clock=lambda: NOW)
+    kept, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (14, kept[1]))
+    try:
+        trace.note(at=1)
+        trace.note(at=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+        signal.signal(signal.SIGXFSZ, handler)
+    trace.note(at=3)
+    trace.close()
+    assert path.read_text() == '{"at": 1}\n{"at\n{"at": 3}\n'
+    assert (trace.lost, trace.reason) == (1, "only a part of a line was written")
+
+
+def test_an_interrupted_request_is_written_down(
+    pbx: FakePbx, reader: PbxReader, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """A second Ctrl-C ends the process at once; what it had sent may have been done."""
+    contact_id = pbx.add(PhoneNumber="1")
+    reader.contact(contact_id)
+
+    def interrupt(_seen: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(0.2)
+
+    pbx.hooks("DELETE", "", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        PbxWriter(reader).delete(contact_id, ServerEtag(tag='"v1"'))
+    last = lines()[-1]
+    assert (last["method"], last["status"], last["error"]) == ("DELETE", None, "KeyboardInterrupt")
 
 
 def test_a_full_disk_changes_nothing_but_is_remembered(

@@ -120,6 +120,7 @@ def test_a_lost_answer_is_unknown_and_not_sent_again(
     effect: bool,  # noqa: FBT001 - a case
 ) -> None:
     pbx.add(**JO)
+    pbx.add(PhoneNumber="somebody else")
     pbx.answers("DELETE", "", drop=True, effect=effect)
     answer = writer.delete(1, ServerEtag(tag='"v1"'))
     assert answer.status is None

@@ -113,7 +113,8 @@ def test_a_state_in_use(sound):
     found = sound.config
     with RunLock(found.state.url, base=found.base, command="run", now=sound.now):
         checks, code = examine(sound)
-    assert (checks["etags"].state, code) == ("fail", Exit.LOCKED)
+    assert (checks["lock"].state, code) == ("fail", Exit.LOCKED)
+    assert sound.server.requests == ()  # its token would have ended the run's
 
 
 def test_a_probe_that_proved_nothing_says_why(sound):
