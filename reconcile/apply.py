@@ -243,7 +243,8 @@ class _Hand:
         except PbxError as error:
             known = attempt.action_id is None or attempt.without_effect
             outcome = Outcome.NOT_ATTEMPTED if known else Outcome.UNCONFIRMED
-            raise self._stop(attempt, outcome, f"it could not be read: {error}") from error
+            why = f"it could not be read: {str(error).rstrip('.')}"
+            raise self._stop(attempt, outcome, why) from error
 
     def _precondition(self, attempt: _Attempt, contact: Contact) -> Precondition:
         """The tag that the server issued for exactly this content, or the comparison itself.

@@ -34,6 +34,7 @@ _READ_OR_REFUSED: Final = (HTTPStatus.OK, HTTPStatus.BAD_REQUEST)
 _SMALL: Final = 20
 """Contacts in a page that no PBX can find too many."""
 _MAX_CONTACTS: Final = 10_000_000
+_ENDLESS: Final = "it names a next page after its last one"
 _MOVED: Final = "its pages don't join, as if contacts moved while they were read"
 
 
@@ -177,9 +178,9 @@ class Listing:
         return _Reading(page=page, before=before, after=after, problem=problem or _repeats(page))
 
     def _read_as_it_lets(self, count: int | None, progress: _Progress) -> list[Page]:
-        first = self._reply(_at(0))
+        first = self._reply(_options_at(0))
         if first.status != HTTPStatus.OK:
-            first = self._smaller(_at(0), first)
+            first = self._smaller(_options_at(0), first)
         if first.status == HTTPStatus.OK:
             self.paging = "skip"
             return self._read_windows(odata.parse_page(first.body), count, progress)
@@ -223,19 +224,26 @@ class Listing:
 
     def _window(self, start: int, page: Page | None) -> Page:
         """A page of contacts from `start` on, in however many parts the server sends it."""
-        page = page or self._page(_at(start))
+        page = page or self._from(start, self._page_size)
         while 0 < len(page) < self._page_size:
             seam = min(len(page) - 1, 1)
             at = len(page) - seam
-            part = self._page(_at(start + at), top=self._page_size - at)
+            part = self._from(start + at, self._page_size - at)
             if part.ids[:seam] != page.ids[at:] or (part and not seam):
                 raise _Mismatch(_MOVED)
             if len(part) == seam:
                 if part.has_more:
-                    raise _Mismatch("it names a next page after its last one")
+                    raise _Mismatch(_ENDLESS)
                 return page
             page = odata.concat([page, odata.section(part, seam)])
         return odata.section(page, 0, self._page_size)
+
+    def _from(self, position: int, top: int) -> Page:
+        """Some PBXs refuse a great `$skip` only, so that is a matter of the way of reading."""
+        reply = self._reply(_options_at(position), top=top)
+        if reply.status != HTTPStatus.OK:
+            raise _Mismatch(f"it refused the contacts from position {position} on")
+        return odata.parse_page(reply.body)
 
     # ------------------------------------------------------------------ by key
 
@@ -274,6 +282,8 @@ class Listing:
         if not all(low < contact_id <= high for contact_id in page.ids):
             raise _Mismatch("it sent contacts that the filter leaves out")
         if len(page) < full or high - low == 1:
+            if page.has_more:
+                raise _Mismatch(_ENDLESS)
             yield page
             return
         middle = (low + high) // 2
@@ -309,7 +319,7 @@ class Listing:
         return self._reply(options, top=top)
 
 
-def _at(position: int) -> dict[str, str | int]:
+def _options_at(position: int) -> dict[str, str | int]:
     return {"skip": position, "orderby": "Id"}
 
 

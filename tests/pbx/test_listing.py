@@ -273,6 +273,27 @@ def test_a_next_link_after_the_last_page_is_no_end(
     assert list(reader.snapshot(now=now).ids) == list(range(1, 301))
 
 
+def test_a_next_link_on_a_range_that_is_not_full_is_no_end(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    pbx.fill(3)
+    pbx.refuses = {"$skip"}
+    pbx.sorted_by = lambda entity: -entity["Id"]
+    body = '{"@odata.nextLink":"?$skip=2","value":[]}'
+    pbx.answers("GET", "Id gt 1073741823 and", body=body, times=9)
+    with pytest.raises(PbxUntrusted, match="names a next page after its last one"):
+        reader.snapshot(now=now)
+    assert len(pbx.sent("GET")) < 250
+
+
+def test_a_pbx_that_refuses_a_great_skip_only_is_read_by_ranges(
+    pbx: FakePbx, reader: PbxReader, now: datetime
+) -> None:
+    pbx.fill(450)
+    pbx.answers("GET", r"\$skip=[2-9]\d\d&", status=400, body="deep", times=99)
+    assert list(reader.snapshot(now=now).ids) == list(range(1, 451))
+
+
 def test_a_row_that_an_edit_moved_is_found_by_the_other_way(
     pbx: FakePbx, reader: PbxReader, now: datetime
 ) -> None:
