@@ -141,7 +141,7 @@ class Listing:
         return bool(page)
 
     def matching(self, expression: str) -> Page:
-        """All contacts that satisfy a filter, however many."""
+        """All contacts that satisfy a filter, however many; raises PbxUntrusted for others."""
         first = self._page({"filter": expression})
         if not first:
             if first.has_more:
@@ -151,7 +151,11 @@ class Listing:
         rest = self._page({"filter": f"{expression} and Id gt {last}"})
         if not rest and _rises(0, first):
             return first
-        return odata.merge(list(self._between(0, odata.MAX_ID, full=len(first), where=expression)))
+        ranges = self._between(0, odata.MAX_ID, full=len(first), where=expression)
+        try:
+            return odata.merge(list(ranges))
+        except _Mismatch as mismatch:
+            raise _contradiction(f"can't be searched: {mismatch}") from mismatch
 
     def page_cap(self) -> int:
         """The most contacts that a page can have, whether by refusal or by cutting; 0: no limit.

@@ -203,6 +203,17 @@ def test_a_search_finds_all_however_the_server_cuts_and_sorts(
     assert [c.id for c in reader.find("PhoneNumber", "1")] == list(range(1, 131))
 
 
+def test_a_search_that_brings_others_each_time_is_refused_in_words(
+    pbx: FakePbx, reader: PbxReader
+) -> None:
+    """A server that doesn't look at the filter at all is its fault, and no bug of ours."""
+    page = ",".join(f'{{"Id":{n},"Tag":"x"}}' for n in range(1, 101))
+    pbx.answers("GET", "Tag eq", body=f'{{"value":[{page}]}}', times=999)
+    with pytest.raises(PbxUntrusted, match="can't be searched: it sent contacts that the filter"):
+        reader.find("Tag", "x")
+    assert len(pbx.sent("GET")) < 99
+
+
 def test_a_search_that_finds_nothing_and_names_a_next_page_is_refused(
     pbx: FakePbx, reader: PbxReader
 ) -> None:
