@@ -44,7 +44,7 @@ from reconcile.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
 
 _KINDS: Final = ("claim", "crm_id", "email", "number", "name_company", "short")

@@ -1,18 +1,21 @@
 """A number as typed → its match keys: every E.164 number that it may mean.
 
 Extra keys only ever protect a contact, so a doubtful reading adds a key instead of choosing one.
-`is_possible_number` and not `is_valid_number`: new and fictional ranges are "invalid" to the
-library, and a lost plus makes it call a wrong number valid.
+But a placeholder, a fax or a fragment gives none: it would join strangers.
+
+The library is asked whether a number is *possible*, not whether it is valid: new and fictional
+ranges are "invalid" to it, and a lost plus makes it call a wrong number valid.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import phonenumbers
-from phonenumbers import re_util
+from phonenumbers import PhoneMetadata, PhoneNumberType, ValidationResult, re_util
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,95 +26,364 @@ SHORT: Final = "~"
 """Begins the key of a cell that is compared as text."""
 _MIN_DIGITS: Final = 6
 """Shorter ones are extensions, short codes or fragments, and prove nothing."""
+_WHOLE: Final = 7
+"""Fewer digits before a slash or a word are an area or country code, whose number follows."""
+_LOCAL: Final = 10
+"""A later number of a cell with fewer digits and no zero before them lacks its area code."""
+_ITALY: Final = 39
+"""Its numbers but mobile ones begin with a zero that people from abroad leave out."""
+_MOBILE_MARKS: Final = {52: "1", 54: "9"}
+"""What Mexico (until 2019) and Argentina put before a mobile number, and people leave out."""
+_MAX_DIGITS: Final = 15
+"""Of E.164; more are two numbers."""
+
+_PLAIN: Final = re.compile(r"\+?[\d ()\-]*")
+"""A cell without words, wrappers and doubts about where its number ends."""
+_GLUE: Final = r"\s()\[\]./\-\u2010-\u2015\u2212"
+"""What people put between the digits of one number."""
+_RUN: Final = re.compile(rf"\+?[\s(\[]{{0,3}}\d(?:[{_GLUE}]*\d)*")
 _SEPARATORS: Final = re.compile(
-    r"[;\n\r|]|:::|,(?=\s*\+)|,(?=\s*0)|\s+(?:oder|or|und|and|ou|o)\s+|\s/\s(?=\+|0)", re.IGNORECASE
-)
-_SCIENTIFIC: Final = re.compile(r"\d[.,]\d+e\+?\d+", re.IGNORECASE)
-_FAX: Final = re.compile(r"\bfax\b|telefax", re.IGNORECASE)
-_EXTENSION: Final = re.compile(
-    r"(?:;ext=|\bext\.?|\bextension|\bx|#|\bdurchwahl|\bdw\.?|\bnst\.?)\s*:?\s*(\d{1,6})\s*$",
+    r"[;\n\r\t|}&]|:::|,(?=\s*[+0])|\s(?:oder|or|und|and|ou|o|et|e|y|en|bzw\.?)\s|\s/\s(?=[+0])",
     re.IGNORECASE,
 )
-_LETTERS: Final = re.compile(r"[^\W\d_]+\.?:?", re.UNICODE)
+_STEPS: Final = re.compile(r"(?<=\d)[\s/\-\u2010-\u2015]+(?=[(\[+\d])")
+"""Where a run that is too long for one number may be cut."""
+_SLASH: Final = re.compile(r"/\s*(?=[(\[]*0)")
+_LINES: Final = re.compile(r"(.*\d\s*-\s*)(\d{1,4})\s*/\s*-\s*(\d{1,4})\s*$", re.DOTALL)
+_TRUNK_ZERO: Final = re.compile(r"(?<=\d)([^\d]*)[(\[]\s*0\s*[)\]]")
+_POINT_ZERO: Final = re.compile(r"([^.]*\d)\.0+\s*|(\s*\+?\d+),0+\s*")
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:(?:,\d{3}){2,}|(?:\.\d{3}){3,})")
+_SCIENTIFIC: Final = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,2}(?!\d)", re.IGNORECASE)
+_HIDDEN_AFTER: Final = re.compile(r"[)\s\-]{0,3}[xX]{2}|[)\-]?(?:[*\u2022_#]{2}|\.{3})")
+_HIDDEN_BEFORE: Final = re.compile(r"(?:[xX]{2}[)\s\-]{0,3}|[*\u2022_]{3}[)\-]?)$")
+"""What stands in place of digits that somebody hid or cut off."""
+_DATE: Final = re.compile(r"\b(?:\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)\b")
+_ADDRESS: Final = re.compile(
+    r"(?<![\w.+%\-])[\w.+%\-]+@[\w.\-]+|(?:https?://|www\.)(?!wa\.me/)\S+", re.IGNORECASE
+)
+_SIP: Final = re.compile(r"\bsips?:([^@\s]+)@\S+", re.IGNORECASE)
+_CONTEXT: Final = re.compile(
+    r"(?:tel:)?(?<![^;,:])([^;,:]*);phone-context=(\+[\d.()\-]+)", re.IGNORECASE
+)
+_MOJIBAKE: Final = re.compile(
+    "\u00c2[\u00a0 ]?|\u00e2\u20ac[\u00aa\u00ac\u201c\u201d\u2018\u2019]?"
+)
+"""A no-break space, a dash or a bidi mark, written as UTF-8 and read as cp1252."""
+
+_FAX: Final = re.compile(
+    r"(?<!hali)(?<!fair)fax|faks|\u0444\u0430\u043a\u0441|facs|t[e\u00e9]l[e\u00e9]copi"
+    r"|(?:^|[\s(,/])f\s*[:.]?\s*$",
+    re.IGNORECASE,
+)
+_PHONE: Final = re.compile(
+    r"\b(?:tel(?!e?\s?-?fax)|phone|fon|mob|handy|cell)\w*\.?\s*(?:/|&|\+|u(?:nd|\.)|and|et|e|y)",
+    re.IGNORECASE,
+)
+"""A label that says a number is for calls *and* for something else, as in "Tel./Fax"."""
+_EXTENSION: Final = re.compile(
+    r"[\s.,(\-]*;?\s*(?:ext(?:\.|n|ension|ensi\u00f3n)?|x|\#|durchwahl|dw|nst|nebenstelle|klappe|kl"
+    r"|app|apparat|int|interno|poste|anexo|toestel|tst|wewn?|linka|\u0434\u043e\u0431|,|,,)"
+    r"[\s.:=(]*",
+    re.IGNORECASE,
+)
+_MAX_EXTENSION: Final = 6
+_LABEL: Final = 80
+"""So far from a number a word may stand and still speak of it."""
+_VANITY: Final = re.compile(
+    r"(?<![\d])((?:\+?1[\s.\-]*)?\(?8(?:00|33|44|55|66|77|88)\)?|0800|\+?[1-9]\d{1,2}[\s.\-]*800"
+    r"|00800)[\s.\-]*((?=[A-Z0-9\s.\-]{0,12}[A-Z]{3})[A-Z0-9](?:[\s.\-]?[A-Z0-9]){5,11})(?![\s.\-]*\w)"
+)
+_KEYPAD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
+_UP: Final = "12345678901234567890"
+_DOWN: Final = "9876543210"
 
 
-def keys(cell: str, region: str) -> tuple[str, ...]:
+def keys(cell: str, region: str, *, outside_prefix: str = "") -> tuple[str, ...]:
     """The E.164 candidates of all numbers in a cell, without doubles, in order of appearance.
 
-    `region` (ISO 3166 alpha-2) is for numbers without a country code. A cell without a usable
-    number (placeholder, short code, scientific notation, a fax) gives ().
+    `region` (ISO 3166 alpha-2) is for numbers without a country code; `outside_prefix` is what a
+    PBX stores before the numbers that it dials: both readings count. A cell without a usable number
+    (placeholder, short code, scientific notation, a fax) gives ().
     """
     found: dict[str, None] = {}
-    for part in _SEPARATORS.split(_visible(cell)):
-        if _FAX.search(part) or _SCIENTIFIC.search(part):
-            continue
-        for number in _readings(part):
-            found.update(dict.fromkeys(_parse(number, region)))
+    for number, extension in _numbers(_visible(cell), region):
+        for spelling in _spellings(number, region, outside_prefix):
+            for key in _parse(spelling, region):
+                found[key] = None
+                if extension:
+                    found.update(dict.fromkeys(_direct_dials(key, extension)))
     return tuple(found)
 
 
-def keys_or_text(cell: str, region: str) -> tuple[str, ...]:
+def keys_or_text(cell: str, region: str, *, outside_prefix: str = "") -> tuple[str, ...]:
     """`keys`; or, for a cell that holds digits and no number, its bare text behind `SHORT`.
 
-    Short codes, vanity numbers and fax lines identify nobody, but a contact that has the very same
-    text as a record, and the name too, is that record's.
+    Short codes and fax lines identify nobody, but a contact that has the very same text as a
+    record, and the name too, is that record's. Placeholders are nobody's in any case.
     """
-    found = keys(cell, region)
+    found = keys(cell, region, outside_prefix=outside_prefix)
     if found:
         return found
     bare = "".join(c for c in _visible(cell).casefold() if c.isalnum())
-    digits = {c for c in bare if c.isdecimal()}
-    return (SHORT + bare,) if len(digits) > 1 else ()
+    digits = "".join(c for c in bare if c.isdecimal())
+    if len(set(digits)) < 2 or _is_placeholder(digits):  # noqa: PLR2004  # one digit, over and over
+        return ()
+    return (SHORT + bare,)
+
+
+# ---------------------------------------------------------------------------- finding the numbers
 
 
 def _visible(cell: str) -> str:
-    """Compatibility forms made plain, bidi marks and spreadsheet wrappers taken off."""
-    text = unicodedata.normalize("NFKC", cell)
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip()
-    if text.startswith('="') and text.endswith('"'):
-        text = text[2:-1]
-    return text.lstrip("'").replace("?", " ")
+    """Compatibility forms, foreign digits and lost characters made plain, bidi marks taken out."""
+    if not cell.isascii():
+        cell = unicodedata.normalize("NFKC", _MOJIBAKE.sub(" ", cell))
+        cell = "".join(_plain(c) for c in cell)
+    return cell.replace("?", " ").strip()
 
 
-def _readings(part: str) -> Iterator[str]:
-    """The ways to read one number: without its extension, and with it dialled directly."""
-    extension = _EXTENSION.search(part)
-    base = part[: extension.start()] if extension else part
-    number = _digits(base)
-    if not _usable(number):
+def _plain(character: str) -> str:
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    return "" if unicodedata.category(character) == "Cf" else character
+
+
+def _numbers(text: str, region: str) -> Iterator[tuple[str, str]]:
+    """Each number of a text, as digits and what stands between them, with its extension or ""."""
+    if _PLAIN.fullmatch(text) and len(_digits(text)) <= _MAX_DIGITS and not _DATE.search(text):
+        yield text, ""
         return
-    yield from _spellings(number)
-    if extension:
-        yield from _spellings(number + extension.group(1))
-        if number.endswith("0"):
-            yield from _spellings(number[:-1] + extension.group(1))
+    first = True
+    for part in _SEPARATORS.split(_cleared(text)):
+        for number, extension in _of_part(part):
+            if first or not _is_local(number, region):
+                yield number, extension
+            first = False
+
+
+def _cleared(text: str) -> str:
+    """Without what only looks like a number, and with the spreadsheet's forms of one undone."""
+    text = _CONTEXT.sub(r"\2 \1", _SIP.sub(r"\1", text))
+    text = _ADDRESS.sub(" ", text)
+    text = _SCIENTIFIC.sub(_undo_scientific, text)
+    text = _VANITY.sub(_undo_vanity, text)
+    text = _DATE.sub(" ", text)
+    bare = text.strip(" '\"=")
+    if _THOUSANDS.fullmatch(bare):
+        return re.sub("[.,]", "", bare)
+    whole = _POINT_ZERO.fullmatch(bare)
+    return (whole[1] or whole[2]) if whole else text
+
+
+def _undo_scientific(match: re.Match[str]) -> str:
+    """All digits, if the notation still has them."""
+    mantissa, _, exponent = match[0].lower().partition("e")
+    digits = mantissa.replace(".", "").replace(",", "")
+    return digits if len(digits) == int(exponent) + 1 else " "
+
+
+def _undo_vanity(match: re.Match[str]) -> str:
+    """Letters behind 800 as the digits of their keys; what is too long for a number is unheard."""
+    digits = "".join(c for c in match[2].translate(_KEYPAD) if c.isdecimal())
+    return f"{match[1]} {digits[:7] if match[1].lstrip('+1 .-(').startswith('8') else digits}"
+
+
+def _of_part(part: str) -> Iterator[tuple[str, str]]:
+    """The numbers of a part that are no fax, with their extensions."""
+    runs = list(_RUN.finditer(part))
+    at = 0
+    while at < len(runs):
+        number, end, extension = runs[at][0], at + 1, ""
+        while end < len(runs) and _continues(number, runs[end][0], _between(part, runs, end)):
+            number, end = f"{number} {runs[end][0]}", end + 1
+        is_fax = _is_fax(part, runs, at, end)
+        is_fragment = _HIDDEN_BEFORE.search(_between(part, runs, at)[-_LABEL:])
+        is_fragment = is_fragment or _HIDDEN_AFTER.match(part, runs[end - 1].end())
+        if end < len(runs) and _is_extension(_between(part, runs, end), runs[end][0]):
+            extension, end = _digits(runs[end][0]), end + 1
+        if not (is_fax or is_fragment):
+            yield from ((one, extension) for one in _cut(number))
+        at = end
+
+
+def _between(part: str, runs: list[re.Match[str]], at: int) -> str:
+    """What stands before a run, from the run before or from the start."""
+    return part[runs[at - 1].end() if at else 0 : runs[at].start()]
+
+
+def _continues(number: str, run: str, between: str) -> bool:
+    """Whether a word only interrupts one number, as in "030 (Berlin) 1234567"."""
+    digits = _digits(number)
+    return (
+        len(digits.lstrip("+")) < _WHOLE
+        and digits.startswith(("0", "+"))
+        and len(_digits(run)) < _LOCAL
+        and not _digits(run).startswith(("0", "+"))
+        and not _EXTENSION.fullmatch(between[:_LABEL].strip(" )"))
+    )
+
+
+def _is_extension(between: str, run: str) -> bool:
+    return bool(
+        len(_digits(run)) <= _MAX_EXTENSION
+        and run.strip().isdecimal()
+        and len(between) <= _LABEL
+        and _EXTENSION.fullmatch(between)
+    )
+
+
+def _is_fax(part: str, runs: list[re.Match[str]], start: int, end: int) -> bool:
+    """Whether the label before a number, or the one behind it, says so.
+
+    Labels stand before their numbers, unless the part ends with one and begins with none.
+    """
+    before = _between(part, runs, start)
+    if start:  # a bracket belongs to the number before
+        before = before.rpartition(")")[2]
+    after = part[runs[end - 1].end() : runs[end].start() if end < len(runs) else len(part)]
+    trailing = any(map(str.isalpha, part[runs[-1].end() :]))
+    leading = any(map(str.isalpha, part[: runs[0].start()]))
+    if end < len(runs) and (leading or not trailing):
+        after = after.partition(")")[0] if after.lstrip().startswith("(") else ""
+    if start and trailing and not leading:
+        before = ""
+    labels = (before[-_LABEL:], after[:_LABEL])
+    return any(_FAX.search(label) and not _PHONE.search(label) for label in labels)
+
+
+def _cut(number: str) -> Iterator[str]:
+    """One run of digits as the numbers that it holds; nearly always one."""
+    if "/" in number and len(number) <= _LABEL:
+        lines = _LINES.fullmatch(number)
+        if lines:
+            yield lines[1] + lines[2]
+            yield lines[1] + lines[3]
+            return
+        one, other = _at_slash(number)
+        if other:
+            yield one
+            yield from _cut(other)
+            return
+    if len(_digits(number)) <= _MAX_DIGITS + 1:
+        yield number
+    else:
+        yield from _cut_by_steps(number)
+
+
+def _at_slash(number: str) -> tuple[str, str]:
+    """What stands before and behind a slash that parts two numbers and not the digits of one."""
+    for slash in _SLASH.finditer(number):
+        one, other = number[: slash.start()], number[slash.end() :]
+        alone = "+" not in one and number.count("/") == 1
+        if _is_whole(one) and _is_whole(other) and (alone or len(_digits(number)) > _MAX_DIGITS):
+            return one, other
+    return number, ""
+
+
+def _is_whole(number: str) -> bool:
+    return len(_digits(number)) >= _WHOLE
+
+
+def _cut_by_steps(number: str) -> Iterator[str]:
+    """A run too long for one number, cut where the next piece begins one."""
+    held = ""
+    for piece in _STEPS.split(number):
+        begins = _digits(piece).startswith(("0", "+")) or len(_digits(piece)) >= _LOCAL
+        if _is_whole(held) and (begins or len(_digits(held)) >= _LOCAL):
+            yield held
+            held = piece
+        else:
+            held = f"{held} {piece}"
+    yield held
+
+
+@cache
+def _has_trunk_zero(region: str) -> bool:
+    metadata = PhoneMetadata.metadata_for_region(region)
+    return metadata is not None and metadata.national_prefix == "0"
+
+
+def _is_local(number: str, region: str) -> bool:
+    """Whether a later number of a cell shares the area code of the one before it."""
+    digits = _digits(number)
+    bare = not digits.startswith(("0", "+"))
+    return bare and len(digits) < _LOCAL and _has_trunk_zero(region)
+
+
+# ---------------------------------------------------------------------------- reading one number
 
 
 def _digits(text: str) -> str:
-    """Digits with a leading plus; words around them, `.0` behind them and `(0)` inside are gone."""
-    text = re.sub(r"^([^.]*\d)\.0\s*$", r"\1", text)
-    text = _LETTERS.sub(" ", text).strip()
-    plus = "+" if text.lstrip("( ").startswith("+") else ""
-    if plus or text.startswith("00"):
-        text = re.sub(r"\(0\)", "", text)
-    return plus + "".join(c for c in text if c.isdecimal())
+    """The digits of a number, with its leading plus."""
+    digits = "".join(c for c in text if c.isdecimal())
+    return "+" + digits if "+" in text else digits
 
 
-def _usable(number: str) -> bool:
-    """Long enough, and not one digit over and over, as placeholders are."""
-    digits = number.lstrip("+")
-    return len(digits) >= _MIN_DIGITS and len(set(digits.lstrip("0"))) > 1
+def _spellings(number: str, region: str, outside_prefix: str) -> Iterator[str]:
+    """As typed; with and without a zero in brackets; and with the plus that an export lost."""
+    without = _TRUNK_ZERO.sub(r"\1", number) if "(" in number or "[" in number else number
+    for text in dict.fromkeys((without, number)):
+        digits = _digits(text)
+        if digits.startswith("+0"):
+            digits = digits[1:]
+        for dialled in dict.fromkeys((digits, digits.removeprefix(outside_prefix))):
+            if _is_usable(dialled, region):
+                yield from _with_plus(dialled)
+                if dialled[0] not in "+0" and _keeps_zero(region):
+                    yield "0" + dialled
 
 
-def _spellings(number: str) -> Iterator[str]:
-    """As typed, and with the plus that an export or a spreadsheet may have lost."""
+def _with_plus(number: str) -> Iterator[str]:
     yield number
     if re.match(r"00[1-9]", number):
         yield "+" + number[2:]
     elif re.match(r"011[1-9]", number):
         yield "+" + number[3:]
-    elif re.match(r"[1-9]\d{9}", number):
-        yield "+" + number
+    elif re.match(r"[1-9]\d{9}", number) or (number[0] in "123456789" and _is_valid("+" + number)):
+        yield "+" + number  # shorter ones would make numbers of half the world out of local ones
+
+
+def _is_valid(number: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+@cache
+def _keeps_zero(region: str) -> bool:
+    """Whether a number's first zero is part of it, as in Italy, and a spreadsheet may lose it."""
+    return any(example.italian_leading_zero for example in _examples(region))
+
+
+def _is_usable(number: str, region: str) -> bool:
+    digits = number.lstrip("+")
+    return len(digits) >= _shortest(region) and not _is_placeholder(digits)
+
+
+@cache
+def _shortest(region: str) -> int:
+    """The digits that a number must have; in a few small regions whole numbers are shorter."""
+    return min([_MIN_DIGITS, *(len(str(n.national_number)) for n in _examples(region))])
+
+
+def _examples(region: str) -> list[phonenumbers.PhoneNumber]:
+    """The library's fixed and mobile example of a region."""
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        return []
+    types = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
+    found = [phonenumbers.example_number_for_type(region, t) for t in types]
+    return [example for example in found if example]
+
+
+def _is_placeholder(digits: str) -> bool:
+    """One digit over and over, digits in their order, or nothing but zeros at the end."""
+    bare = digits.lstrip("0")
+    return (
+        len(set(bare)) < 2  # noqa: PLR2004  # one digit, over and over
+        or (len(bare) >= _MIN_DIGITS and (_UP.startswith(bare) or _DOWN.startswith(bare)))
+        or bare.endswith("000000")
+    )
 
 
 def _parse(number: str, region: str) -> Iterator[str]:
@@ -120,5 +392,20 @@ def _parse(number: str, region: str) -> Iterator[str]:
         parsed = phonenumbers.parse(number, region or None)
     except phonenumbers.NumberParseException:
         return
-    if phonenumbers.is_possible_number(parsed):
-        yield phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    national = str(parsed.national_number)
+    if _is_placeholder(national):
+        return
+    if phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE:
+        yield f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
+    if parsed.country_code == _ITALY and not parsed.italian_leading_zero and national[0] != "3":
+        yield f"+{_ITALY}0{national}"
+    mark = _MOBILE_MARKS.get(parsed.country_code or 0, "-")
+    if len(national) > _LOCAL and national.startswith(mark):
+        yield f"+{parsed.country_code}{national[1:]}"
+
+
+def _direct_dials(key: str, extension: str) -> Iterator[str]:
+    """The full number of an extension, dialled behind the main number or instead of its zero."""
+    yield from _parse(key + extension, "")
+    if key.endswith("0"):
+        yield from _parse(key[:-1] + extension, "")

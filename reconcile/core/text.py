@@ -23,24 +23,54 @@ _SPECIAL: Final = str.maketrans(
         "đ": "d",
         "ð": "d",
         "þ": "th",
+        "ħ": "h",
+        "ŧ": "t",
+        "\ufffd": "?",
     }
 )
+_TRANSLITERATED: Final = re.compile("a[ae]+|oe+|ue+")
+_MOJIBAKE: Final = re.compile("[\u00c2-\u00c5\u00e2][\u0080-\u00bf\u0152-\u2122]")
+"""UTF-8 read as cp1252: an accented letter shows as two characters."""
 _TITLES: Final = frozenset(
-    "dr prof dipl ing med mag mr mrs ms miss sir herr frau hr fr mme mlle phd mba msc bsc".split()
+    "dr dra prof dipl ing med mag mr mrs ms mx miss sir dame herr frau hr fr mme mlle m sr sra "
+    "srta dott dottssa sig dhr mevr mw drs ir phd mba msc bsc llm jr jun sen esq dds rer nat "
+    "habil".split()
 )
 _LEGAL_FORMS: Final = frozenset(
-    "gmbh mbh ag kg ohg gbr ug se ev eg co cie ltd limited llc llp lp inc incorporated corp "
-    "corporation plc sa sas sarl sl spa srl bv nv oy ab as aps pty und and et".split()
+    "gmbh ggmbh mbh ag kg kgaa ohg gbr ug se ev eg ek ekfr eu co cie comp company "
+    "haftungsbeschrankt aktiengesellschaft ltd limited llc llp lp inc incorporated corp "
+    "corporation plc pllc pc sa sas sasu sarl eurl snc sl slu spa srl srls sapa bv nv vof cv oy "
+    "oyj ab as asa aps kft zrt nyrt sro spzoo spolka doo dd ou uab sia ad ood pty pte bhd sdn "
+    "ltda eireli und and et y e".split()
 )
+_DOTTED: Final = re.compile(
+    r"(?<=[\s,])(?:sp\.?\s?z\s?o\.?\s?o\b|\w{1,2}\.(?:\s?\w{1,3}\.)*(?:\s?\w\b)?)", re.IGNORECASE
+)
+"""An abbreviation with dots behind a name, such as S.A.S., e. V. and G.m.b.H."""
 _COMPANY_LENGTH: Final = 50
 """3CX refuses a longer CompanyName, so longer ones stand there cut off."""
 
+_NAME_LENGTH: Final = 40
+"""So long, folded, is at least one name of those that a system cut at 50 characters."""
+
 _ROLES: Final = frozenset(
     "info office mail kontakt contact sales vertrieb support service help hello hallo team post "
-    "admin buchhaltung accounting billing rechnung einkauf empfang reception zentrale noreply "
-    "no-reply marketing hr jobs bewerbung presse press".split()
+    "admin buchhaltung accounting accounts billing invoice invoices rechnung rechnungen einkauf "
+    "empfang reception zentrale noreply no-reply marketing hr jobs karriere bewerbung presse "
+    "press anfrage anfragen bestellung bestellungen order orders shop verkauf verwaltung "
+    "sekretariat personal it edv technik dispo disposition lager werkstatt praxis kanzlei "
+    "kundenservice kundendienst webmaster postmaster hostmaster abuse newsletter donotreply "
+    "enquiries inquiries booking reservations customerservice accueil commercial comptabilite "
+    "compta facturation secretariat direction contacto ventas administracion facturacion "
+    "recepcion amministrazione segreteria commerciale vendite ordini verkoop administratie "
+    "facturen".split()
 )
-_ADDRESS: Final = re.compile(r"[^\s@<>,;:\"']+@[^\s@<>,;:\"']+\.[^\s@<>,;:\"']+")
+_ADDRESS: Final = re.compile(
+    r"(?<![^\s@<>,;:\"|/()\[\]{}])"  # or every character of a long word would begin one
+    r"[^\s@<>,;:\"|/()\[\]{}]+@[^\s@<>,;:\"'|/()\[\]{}?]+\.[^\s@<>,;:\"'|/()\[\]{}?]+"
+)
+_WORD: Final = re.compile(r"\w+(?:\?+\w+)*")
+_SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
 
 
 class Agreement(IntEnum):
@@ -60,18 +90,32 @@ class Agreement(IntEnum):
 def fold(text: str) -> str:
     """Case, accents and transliteration taken away: Müller, Mueller and MULLER give `muller`.
 
-    `ae`, `oe` and `ue` become `a`, `o` and `u` on purpose, in every word: both sides are folded.
+    `ae`, `aa`, `oe` and `ue` become `a`, `o` and `u` on purpose, in every word: both sides are
+    folded.
     """
-    plain = unicodedata.normalize("NFKD", html.unescape(text)).casefold()
+    plain = unicodedata.normalize("NFKD", _repaired(html.unescape(text))).casefold()
     plain = unicodedata.normalize("NFKD", plain).translate(_SPECIAL)
     letters = "".join(c for c in plain if not unicodedata.combining(c))
-    return letters.replace("ae", "a").replace("oe", "o").replace("ue", "u")
+    return _TRANSLITERATED.sub(lambda match: match[0][0], letters)
+
+
+def _repaired(text: str) -> str:
+    """UTF-8 that somebody read as cp1252, read again."""
+    if not _MOJIBAKE.search(text):
+        return text
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The folded words of a text; punctuation and invisible characters separate or vanish."""
+    """The folded words of a text; punctuation and invisible characters separate or vanish.
+
+    A question mark inside a word stays: an export's code page lost a letter there.
+    """
     visible = "".join(c for c in fold(text) if unicodedata.category(c) != "Cf")
-    return tuple(re.findall(r"\w+", visible.replace("'", "").replace("\u2019", "")))
+    return tuple(_WORD.findall(visible.replace("'", "").replace("\u2019", "")))
 
 
 def name_key(name: str) -> str:
@@ -82,8 +126,15 @@ def name_key(name: str) -> str:
 
 def company_key(company: str) -> str:
     """A company without its legal form, cut where 3CX cuts: "ACME GmbH & Co. KG" gives `acme`."""
-    found = words(company[:_COMPANY_LENGTH])
+    plain = unicodedata.normalize("NFC", _repaired(html.unescape(company))).strip()
+    found = words(_DOTTED.sub(_undotted, plain[:_COMPANY_LENGTH]))
     return " ".join([w for w in found if w not in _LEGAL_FORMS] or found)
+
+
+def _undotted(match: re.Match[str]) -> str:
+    """A legal form without its dots; anything else, such as initials, as it is."""
+    joined = "".join(words(match[0]))
+    return joined if joined in _LEGAL_FORMS else match[0]
 
 
 def agreement(one: str, other: str) -> Agreement:
@@ -94,13 +145,31 @@ def agreement(one: str, other: str) -> Agreement:
         return Agreement.SAME
     short, long = sorted((set(one.split()), set(other.split())), key=len)
     common = {word for word in short & long if is_word(word)}
-    fits = _initials_fit(short - long, long - short)
+    alone, left = short - long, long - short
+    if len(min(one, other, key=len)) >= _NAME_LENGTH or "?" in one + other:
+        same = {word for word in alone if any(_is_damaged(word, whole) for whole in left)}
+        alone, common = alone - same, common | same
+    fits = _initials_fit(alone, left)
     if not common:
         only_initials = not any(map(is_word, short)) or not any(map(is_word, long))
         return Agreement.INITIALS if only_initials and fits else Agreement.CONFLICT
-    if short <= long:
+    if not alone:
         return Agreement.COMPATIBLE
     return Agreement.INITIALS if fits else Agreement.PARTIAL
+
+
+def _is_damaged(one: str, other: str) -> bool:
+    """Whether two words are one: cut off at the end, or with letters lost to a code page.
+
+    A lost letter may stand as two in the other word, which is transliterated.
+    """
+    if "?" in one + other:
+        return any(
+            re.fullmatch(".{1,2}".join(map(re.escape, re.split(r"\?+", lost))), whole)
+            for lost, whole in ((one, other), (other, one))
+            if "?" in lost
+        )
+    return is_word(one) and is_word(other) and (one.startswith(other) or other.startswith(one))
 
 
 def is_word(word: str) -> bool:
@@ -120,15 +189,17 @@ def addresses(cell: str) -> tuple[str, ...]:
     no receiver of note tells Jo@ from jo@).
     """
     found: dict[str, None] = {}
-    for match in _ADDRESS.finditer(unicodedata.normalize("NFKC", cell)):
-        address = match.group().casefold().strip(".")
+    text = unicodedata.normalize("NFKC", cell)
+    for match in _ADDRESS.finditer("".join(c for c in text if unicodedata.category(c) != "Cf")):
+        address = match.group().casefold().strip(".").lstrip("'=?")
         local, _, domain = address.partition("@")
-        found[address] = None
-        if "+" in local.lstrip("+"):
-            found[f"{local.split('+')[0]}@{domain}"] = None
+        base = local.partition("+")[0] or local
+        for whose in filter(None, dict.fromkeys((local, base))):
+            found[f"{whose}@{_SAME_DOMAIN.get(domain, domain)}"] = None
     return tuple(found)
 
 
 def is_role(address: str) -> bool:
     """Whether an address belongs to a task (info@, sales@) and so to nobody in particular."""
-    return address.partition("@")[0] in _ROLES
+    local = address.partition("@")[0].partition("+")[0]
+    return local in _ROLES or local.rstrip("0123456789") in _ROLES

@@ -54,6 +54,14 @@ class Original:
         return hashlib.sha256(self.content).hexdigest()
 
 
+def fetch(location: str, *, base: Path) -> tuple[Original, ...]:
+    """The files of one export, the only one or all of its parts in their order.
+
+    Raises ExportRejected (`export_missing`, `export_unreadable`, …).
+    """
+    return (load(find(location, base=base)),)
+
+
 def find(source: str, *, base: Path) -> Path:
     """The file that a path or glob means, relative to `base`: the newest match by its own time.
 
