@@ -81,6 +81,7 @@ class Pbx(_Section):
     client_secret_file: str = ""
     delete_guard: DeleteGuard = Field(default=DeleteGuard.ETAG, strict=False)
     contact_types: list[str] = Field(default=["3CX"], min_length=1)
+    outside_prefix: str = Field(default="", pattern="^[0-9]{0,4}$")
     concurrency: int = Field(default=4, ge=1, le=32)
     timeout_seconds: float = Field(default=30, gt=0, le=600)
     ca_file: str = ""
@@ -221,6 +222,7 @@ class Config(Document):
             grace_exports=self.policy.grace_exports,
             grace_hours=self.policy.grace_hours,
             region=self.crm.region,
+            outside_prefix=self.pbx.outside_prefix,
             immediate=immediate,
         )
 
@@ -335,6 +337,7 @@ _TYPES: Final = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must be up to four digits",
 }
 
 

@@ -446,12 +446,14 @@ class Proof:
     """One reason to believe that a contact is somebody in the CRM."""
 
     kind: str
-    """`claim`, `crm_id`, `email`, `number`, `name_company` or `short` (a number only as text)."""
+    """`claim`, `crm_id`, `email`, `number`, `name_company`, `short` (a number as text), `name`."""
     strength: Strength
     key: str
     crm_id: str
     crm_row: int
     """The line of the export; 0 if the key belongs to several people and to none with this name."""
+    crm_part: str = ""
+    """The file of that line, if the export has several."""
     crm_name: str
     why: str
     """The rest of the sentence: what makes it strong, or what is wrong with it."""
@@ -467,10 +469,12 @@ class Proof:
             "number": f"number {self.key}",
             "short": f"number {self.key}",
             "name_company": "its name with its company",
+            "name": "its name, and nothing else,",
         }[self.kind]
         if not self.crm_row:
             return f"{what} proves nothing: {self.why}"
-        record = f"CRM record {self.crm_id}" if self.crm_id else f"the record in row {self.crm_row}"
+        row = f"row {self.crm_row} of {self.crm_part}" if self.crm_part else f"row {self.crm_row}"
+        record = f"CRM record {self.crm_id}" if self.crm_id else f"the record in {row}"
         named = f" ({self.crm_name})" if self.crm_name else ""
         verb = "is still in the CRM:" if self.kind == "claim" else "belongs to"
         return f"{what} {verb} {record}{named}; {self.why}"

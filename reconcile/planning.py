@@ -133,7 +133,13 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
     rules = config.rules(immediate=request.immediate)
     history = _is_history(config, request, crm_side, now)
     repeated = _is_repeated(view, crm_side)
-    matching = match.match(crm_side, pbx_side, view.claims, region=config.crm.region)
+    matching = match.match(
+        crm_side,
+        pbx_side,
+        view.claims,
+        region=rules.region,
+        outside_prefix=rules.outside_prefix,
+    )
     decisions = plan.build(
         pbx_side,
         matching,

@@ -16,6 +16,7 @@ _SINGLE = {
     "full_name": "",
     "company": "",
     "country": "",
+    "company_country": "",
     "merged_into": "",
 }
 

@@ -12,12 +12,13 @@ is not decided here but in `core.plan`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import phonenumbers
 
-from reconcile.core import phones
+from reconcile.core import countries, phones
 from reconcile.core.text import (
     Agreement,
     addresses,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 VERSION: Final = "2"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
 
-_KINDS: Final = ("claim", "crm_id", "email", "number", "name_company", "short")
+_KINDS: Final = ("claim", "crm_id", "email", "number", "name_company", "short", "name")
 """From the best proof to the least."""
 _OWN: Final = ("email", "number")
 """The kinds that a person carries, and may share."""
@@ -67,20 +68,30 @@ _SENTENCES: Final = {
 
 
 def match(
-    crm: CrmSnapshot, pbx: PbxSnapshot, claims: Mapping[int, Claim], *, region: str
+    crm: CrmSnapshot,
+    pbx: PbxSnapshot,
+    claims: Mapping[int, Claim],
+    *,
+    region: str,
+    outside_prefix: str = "",
 ) -> Matching:
     """Compare everything with everything; see the module's docstring for how.
 
-    `region` (ISO 3166 alpha-2) is for numbers without a country code, beside the record's own.
+    `region` (ISO 3166 alpha-2) is for numbers without a country code, beside the record's own;
+    `outside_prefix` is what the PBX stores before the numbers that it dials.
     """
     people = _people(crm.records)
     contacts = _contacts(pbx)
     crm_keys = _crm_keys(crm.records, people, region)
-    pbx_keys = _pbx_keys(pbx, contacts, region)
+    pbx_keys = _pbx_keys(pbx, contacts, region, outside_prefix)
     reused = _reused_ids(pbx, contacts, claims)
     by_key, mute = _key_pairs(crm_keys, pbx_keys, people, contacts)
-    by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
-    pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
+    others = [
+        _claim_pairs(people, contacts, claims, reused),
+        _tag_pairs(people, pbx),
+        _name_pairs(people, contacts, claims),
+    ]
+    pairs = _judged(pd.concat([*others, by_key], ignore_index=True), people, contacts)
     found = _Found(people, contacts, crm_keys, pbx_keys, pairs, _chosen(pairs), mute)
     state = _record_states(found)
     return Matching(
@@ -128,8 +139,10 @@ def _people(records: pd.DataFrame) -> pd.DataFrame:
         {
             "crm_id": records["id"],
             "line": records["row"],
+            "part": records.get("part", ""),
             "shown": shown,
             "name": _once(shown, name_key),
+            "first": _once(records["first_name"], name_key),
             "company_shown": records["company"],
             "company": _once(records["company"], company_key),
             "merged_into": records["merged_into"],
@@ -148,6 +161,7 @@ def _contacts(pbx: PbxSnapshot) -> pd.DataFrame:
             "id": pd.Series(pbx.ids, dtype="int64"),
             "shown": shown,
             "name": _once(shown, name_key),
+            "first": _once(first.astype("str"), name_key),
             "company_shown": company,
             "company": _once(company, company_key),
         }
@@ -174,18 +188,22 @@ def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[..., Iterable[str]])
     return keys[["at", "kind", "value", "key"]].drop_duplicates()
 
 
-def _with_regions(cells: pd.DataFrame, countries: pd.Series[str], region: str) -> pd.DataFrame:
+def _with_regions(cells: pd.DataFrame, written: pd.Series[str], region: str) -> pd.DataFrame:
     """Each number once for the configured region and once for its record's own country.
 
     Both readings are kept: when the two differ and the number has no plus, either may be meant.
+    `written` is the country as it is typed; one that is not known adds nothing.
     """
-    supported = {c: c.upper() for c in countries.unique() if _is_region(c.upper())}
-    own = cells.assign(region=cells["at"].map(countries.map(supported)))
+    regions = {c: countries.alpha2(c) for c in written.unique()}
+    supported = {c: r for c, r in regions.items() if r in phonenumbers.SUPPORTED_REGIONS}
+    own = cells.assign(region=cells["at"].map(written.map(supported)))
     return pd.concat([cells.assign(region=region), own.dropna(subset="region")]).drop_duplicates()
 
 
-def _is_region(code: str) -> bool:
-    return code in phonenumbers.SUPPORTED_REGIONS
+def _countries(records: pd.DataFrame) -> pd.Series[str]:
+    """The country of each record, or else that of its company."""
+    own = records["country"]
+    return own.where(own != "", records.get("company_country", ""))
 
 
 def _name_company(side: pd.DataFrame) -> pd.DataFrame:
@@ -200,8 +218,9 @@ def _crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> pd.Da
     records = records.reset_index(drop=True)
     columns = {kind: _columns(records, f"{kind}:") for kind in ("phone", "shared_phone", "email")}
     numbers = pd.concat([_cells(columns["phone"]), _cells(columns["shared_phone"])])
-    numbers = _with_regions(numbers, records["country"], region)
-    common = _with_regions(_cells(columns["shared_phone"]), records["country"], region)
+    written = _countries(records)
+    numbers = _with_regions(numbers, written, region)
+    common = _with_regions(_cells(columns["shared_phone"]), written, region)
     keys = pd.concat(
         [
             _parsed(numbers, "number", phones.keys_or_text),
@@ -240,13 +259,16 @@ def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str
     return keys
 
 
-def _pbx_keys(pbx: PbxSnapshot, contacts: pd.DataFrame, region: str) -> pd.DataFrame:
+def _pbx_keys(
+    pbx: PbxSnapshot, contacts: pd.DataFrame, region: str, outside_prefix: str
+) -> pd.DataFrame:
     """All keys of the PBX: at, kind, value, key. The fax is no key."""
+    parse = partial(phones.keys_or_text, outside_prefix=outside_prefix)
     numbers = {n: pd.Series(pbx.column(n)).astype("str") for n in NUMBER_FIELDS}
     email = {"Email": pd.Series(pbx.column("Email")).astype("str")}
     return pd.concat(
         [
-            _parsed(_cells(numbers).assign(region=region), "number", phones.keys_or_text),
+            _parsed(_cells(numbers).assign(region=region), "number", parse),
             _parsed(_cells(email), "email", addresses),
             _name_company(contacts),
         ],
@@ -315,6 +337,25 @@ def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
     )
 
 
+def _name_pairs(
+    people: pd.DataFrame, contacts: pd.DataFrame, claims: Mapping[int, Claim]
+) -> pd.DataFrame:
+    """Contacts with the very name of a living record, where no claim says which record is theirs.
+
+    A name alone is no match: there are namesakes. But whose company, number and address have all
+    changed looks the same, and without a CRM id only a person can tell them apart.
+    """
+    with_id = [contact_id for contact_id, claim in claims.items() if claim.crm_id]
+    unknown = contacts[~contacts["id"].isin(with_id) & (contacts["name"] != "")]
+    alive = people[~people["gone"]].drop_duplicates("name").rename_axis("row").reset_index()
+    pairs = (
+        unknown.rename_axis("at")
+        .reset_index()[["at", "name"]]
+        .merge(alive[["row", "name"]], on="name")
+    )
+    return pairs.rename(columns={"name": "key"}).assign(kind="name", shared=False)
+
+
 def _key_pairs(
     crm_keys: pd.DataFrame, pbx_keys: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame
 ) -> tuple[pd.DataFrame, frozenset[int]]:
@@ -375,6 +416,7 @@ def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -
         ours=pairs["at"].map(contacts["name"]),
         same_company=pairs["row"].map(people["company"])
         == pairs["at"].map(contacts["company"]).where(lambda c: c != ""),
+        same_first=_same_first(pairs, people, contacts),
         rank=pairs["kind"].map({kind: rank for rank, kind in enumerate(_KINDS)}),
     )
     names = pairs[["ours", "theirs"]].drop_duplicates()
@@ -390,6 +432,23 @@ def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -
     )
 
 
+def _same_first(
+    pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame
+) -> pd.Series[bool]:
+    """Pairs that have a first name in common."""
+    firsts = pd.DataFrame(
+        {"ours": pairs["at"].map(contacts["first"]), "theirs": pairs["row"].map(people["first"])}
+    )
+    distinct = firsts.drop_duplicates()
+    same = [
+        not set(a.split()).isdisjoint(b.split())
+        for a, b in zip(distinct["ours"], distinct["theirs"], strict=True)
+    ]
+    return firsts.merge(distinct.assign(same=same), on=["ours", "theirs"], how="left")[
+        "same"
+    ].set_axis(pairs.index)
+
+
 def _persons_per_key(pairs: pd.DataFrame) -> pd.Series[int]:
     """For each pair, how many people its key and its contact's name fit at once."""
     fits = pairs[pairs["agreement"] >= Agreement.INITIALS]
@@ -403,11 +462,12 @@ def _strengths(pairs: pd.DataFrame, persons: pd.Series[int]) -> pd.Series[int]:
     named = agreed >= Agreement.INITIALS
     company_only = (agreed == Agreement.UNKNOWN) & pairs["same_company"]
     own = ~pairs["shared"]
+    renamed = (agreed == Agreement.PARTIAL) & pairs["same_first"]  # a relative has another one
     strong = (
         kind.isin(["claim", "name_company"])
         | ((kind == "crm_id") & (agreed != Agreement.CONFLICT))
         | ((kind == "email") & own)
-        | ((kind == "number") & own & (named | company_only))
+        | ((kind == "number") & own & (named | company_only | renamed))
         | (pairs["shared"] & (agreed >= Agreement.COMPATIBLE) & (persons == 1))
     )
     return strong.map({True: int(Strength.STRONG), False: int(Strength.WEAK)})
@@ -461,26 +521,30 @@ def _proofs(found: _Found, pairs: pd.DataFrame) -> dict[int, tuple[Proof, ...]]:
         pairs["owns"],
         people["crm_id"],
         people["line"],
+        people["part"],
         people["shown"],
         strict=True,
     )
     proofs: dict[int, tuple[Proof, ...]] = {}
-    for at, kind, strength, key, shared, agreed, owns, crm_id, line, shown in rows:
+    for at, kind, strength, key, shared, agreed, owns, crm_id, line, part, shown in rows:
         proof = Proof(
             kind=kind,
             strength=Strength(strength),
             key=key.removeprefix(phones.SHORT),
             crm_id=crm_id,
             crm_row=int(line),
+            crm_part=part,
             crm_name=shown,
-            why=_why(Agreement(agreed), shared=shared),
+            why=_why(Agreement(agreed), shared=shared, renamed=kind == "number" and strength > 1),
             owns=bool(owns),
         )
         proofs[at] = (*proofs.get(at, ()), proof)
     return proofs
 
 
-def _why(agreed: Agreement, *, shared: bool) -> str:
+def _why(agreed: Agreement, *, shared: bool, renamed: bool) -> str:
+    if renamed and agreed is Agreement.PARTIAL:
+        return "the first names are the same, the surnames differ"
     return _SENTENCES[agreed] + (", and several people share this key" if shared else "")
 
 

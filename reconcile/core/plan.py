@@ -75,14 +75,15 @@ class Protection:
             name_keys=frozenset(filter(None, map(name_key, names))),
         )
 
-    def why(self, contact: Contact, region: str) -> str:
+    def why(self, contact: Contact, region: str, *, outside_prefix: str = "") -> str:
         """Which entry protects the contact, in words; "" if none does."""
         if contact.id in self.ids:
             return f"its Id {contact.id} is on the protect list"
         if (tag := contact.field("Tag").strip()).casefold() in self.tags:
             return f"its tag {tag} is on the protect list"
         for number in contact.numbers:
-            if self.number_keys.intersection(phones.keys_or_text(number, region)):
+            keys = phones.keys_or_text(number, region, outside_prefix=outside_prefix)
+            if self.number_keys.intersection(keys):
                 return f"its number {number} is on the protect list"
         for shown in (contact.name, contact.field("CompanyName")):
             key = name_key(shown)
@@ -101,6 +102,8 @@ class Rules:
     grace_exports: int
     grace_hours: float
     region: str
+    outside_prefix: str = ""
+    """What the PBX stores before the numbers that it dials."""
     immediate: bool = False
     """`--now`: row 8 is left out; such a plan is only ever applied by its digest."""
 
@@ -212,7 +215,7 @@ def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR09
         return _verdict(case, Verdict.REVIEW, str(evidence.proofs[0]))
     if not evidence.has_key:
         return _verdict(case, Verdict.REVIEW, "it has no number, address or name with company")
-    if why := rules.protection.why(contact, rules.region):
+    if why := rules.protection.why(contact, rules.region, outside_prefix=rules.outside_prefix):
         return _verdict(case, Verdict.PROTECTED, why)
     if claim is None:
         return _verdict(case, Verdict.UNMANAGED, _unclaimed(evidence))
@@ -284,7 +287,13 @@ def rules_fingerprint(source: ExportSource, rules: Rules) -> str:
     Limits, grace and protection are no part of it: they can't make a contact look absent.
     """
     columns = sorted((c.header, c.reads_as) for c in source.columns if c.reads_as)
-    document = [MATCHER_VERSION, rules.region, sorted(rules.contact_types), columns]
+    document = [
+        MATCHER_VERSION,
+        rules.region,
+        rules.outside_prefix,
+        sorted(rules.contact_types),
+        columns,
+    ]
     return hashlib.sha256(json.dumps(document).encode("ascii")).hexdigest()
 
 

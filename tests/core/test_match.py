@@ -252,13 +252,55 @@ def test_a_number_now_on_somebody_else_is_weak_and_names_them():
     assert str(found.proofs[0]).endswith("CRM record 4711 (Jo Doe); the names differ")
 
 
-def test_a_relative_on_the_same_number_is_weak():
-    assert only(b.crm(RECORD), b.pbx({**JO, "FirstName": "Jane"})).strength is Strength.WEAK
+@pytest.mark.parametrize(
+    ("first", "last", "strength"),
+    [
+        ("Jane", "Doe", Strength.WEAK),  # a relative
+        ("Jo", "Roe", Strength.STRONG),  # a new surname
+        ("Jo Ann", "Roe", Strength.STRONG),
+        ("Jo Roe", "", Strength.STRONG),  # all in FirstName
+        ("Roe", "Jo", Strength.WEAK),  # in the other order nobody knows which is which
+    ],
+)
+def test_half_a_name_on_the_same_number_is_a_new_surname_or_a_relative(first, last, strength):
+    found = only(b.crm(RECORD), b.pbx({**JO, "FirstName": first, "LastName": last}))
+    assert found.strength is strength
+    assert not found.proofs[0].owns
+    said = "the first names are the same, the surnames differ" if strength == 2 else "only in part"
+    assert said in str(found.proofs[0])
 
 
-def test_the_same_name_alone_proves_nothing():
-    contact = {**JO, "PhoneNumber": "040 7654321"}
-    assert only(b.crm(RECORD), b.pbx(contact)).strength is None
+def test_a_new_surname_on_a_number_that_others_share_is_weak():
+    contact = {"Id": 1, "FirstName": "Bob", "LastName": "Roe", "PhoneNumber": SWITCHBOARD}
+    assert only(_two_people(), b.pbx(contact)).strength is Strength.WEAK
+
+
+MOVED = {**JO, "PhoneNumber": "040 7654321"}
+
+
+@pytest.mark.parametrize(("crm_id", "strength"), [("1", None), ("", Strength.WEAK)])
+def test_a_namesake_is_nobody_to_a_contact_whose_record_is_known_and_gone(crm_id, strength):
+    """Where the claim knows no record, it may be the very person, with everything new."""
+    pbx = b.pbx(MOVED)
+    found = only(b.crm(RECORD), pbx, {1: b.claim(pbx.contact(0), crm_id=crm_id)})
+    assert found.strength is strength
+
+
+def test_a_namesake_of_an_unclaimed_contact_is_for_a_person_to_judge():
+    found = only(b.crm(RECORD, {**RECORD, "id": "4712"}), b.pbx(MOVED))
+    assert found.strength is Strength.WEAK
+    assert len(found.proofs) == 1
+    assert str(found.proofs[0]) == (
+        "its name, and nothing else, belongs to CRM record 4711 (Jo Doe); the names are the same"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes", [{"gone": True}, {"last_name": "Roe"}, {"first_name": "Jo Maria"}]
+)
+def test_a_name_alone_must_be_the_very_name_of_somebody_alive(changes):
+    assert only(b.crm({**RECORD, **changes}), b.pbx(MOVED)).strength is None
+    assert only(b.crm({"id": "1", "phone": "030 1"}), b.pbx({"Id": 1})).proofs == ()
 
 
 def test_records_flagged_as_gone_prove_nothing_and_are_seen():
@@ -276,7 +318,7 @@ def test_blank_keys_never_meet():
 
 def test_the_fax_is_no_key():
     contact = {"Id": 1, "FirstName": "Jo", "LastName": "Doe", "BusinessFax": "+49301234567"}
-    found = only(b.crm(RECORD), b.pbx(contact))
+    found = only(b.crm({**RECORD, "first_name": "Ann"}), b.pbx(contact))
     assert found.strength is None
     assert not found.has_key
 
@@ -310,10 +352,39 @@ def test_a_claim_on_a_company_contact_is_compared_by_its_company():
     assert not only(b.crm(RECORD), pbx, claims).same_person
 
 
-def test_the_country_of_a_record_reads_its_numbers_too():
-    record = {**RECORD, "phone": "01 45 67 89 01", "country": "fr"}
-    contact = {**JO, "PhoneNumber": "+33145678901"}
-    assert only(b.crm(record), b.pbx(contact)).strength is Strength.STRONG
+@pytest.mark.parametrize(
+    ("written", "strength"),
+    [
+        ({"country": "fr"}, Strength.STRONG),
+        ({"country": "Frankreich"}, Strength.STRONG),
+        ({"company_country": "FRANCE"}, Strength.STRONG),
+        ({"country": "France", "company_country": "Austria"}, Strength.STRONG),
+        ({"country": "Austria", "company_country": "France"}, None),
+        ({"country": "Nowhere"}, None),
+    ],
+)
+def test_the_country_of_a_record_or_else_of_its_company_reads_its_numbers_too(written, strength):
+    record = {**RECORD, "first_name": "Joe", "phone": "01 45 67 89 01", **written}
+    contact = {**JO, "FirstName": "Joe", "PhoneNumber": "+33145678901", "Home": "030 999999"}
+    pbx = b.pbx(contact)
+    claims = {1: b.claim(pbx.contact(0), crm_id="gone")}
+    assert only(b.crm(record), pbx, claims).strength is strength
+
+
+def test_a_number_is_compared_with_and_without_the_prefix_of_an_outside_line():
+    pbx = b.pbx({**JO, "PhoneNumber": "00301234567"})
+    claims = {1: b.claim(pbx.contact(0), crm_id="gone")}
+    crm = b.crm({**RECORD, "id": "5"})
+    assert match(crm, pbx, claims, region="DE").evidence[0].strength is None
+    found = match(crm, pbx, claims, region="DE", outside_prefix="0").evidence[0]
+    assert found.strength is Strength.STRONG
+    both = b.pbx(JO)
+    assert match(crm, both, claims, region="DE", outside_prefix="0").evidence[0].strength == 2
+
+
+def test_a_record_without_an_id_is_named_by_its_row_and_file():
+    crm = b.crm({**RECORD, "id": "", "part": "people-2.csv"})
+    assert "the record in row 2 of people-2.csv" in str(only(crm, b.pbx(JO)).proofs[0])
 
 
 # ------------------------------------------------------------------ the CRM's side
