@@ -53,6 +53,11 @@ def test_the_example_is_valid_and_names_every_key(tmp_path):
         assert set(document[section]) == known, section
 
 
+def test_the_prefix_of_an_outside_line_is_one_of_the_rules(tmp_path):
+    found = load(tmp_path, GOOD + 'outside_prefix = "0"')
+    assert found.rules(immediate=False).outside_prefix == "0"
+
+
 def test_the_mode_is_required(tmp_path):
     assert problems(tmp_path, GOOD.replace('mode = "review"', "")) == {
         "mode": "is required and has no default"
@@ -82,6 +87,8 @@ def test_every_problem_is_listed_at_once_with_its_path(tmp_path):
         ('contact_types = ["3cx"]', "pbx.contact_types"),
         ("contact_types = []", "pbx.contact_types"),
         ('delete_guard = "none"', "pbx.delete_guard"),
+        ('outside_prefix = "0-"', "pbx.outside_prefix"),
+        ('outside_prefix = "00000"', "pbx.outside_prefix"),
         ('[policy]\nprotect = { numbers = ["110", "0000"] }', "policy.protect"),
         ('[policy]\nprotect = { names = ["-"] }', "policy.protect"),
         ('[policy]\nprotect = { tags = [" "] }', "policy.protect"),

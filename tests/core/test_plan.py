@@ -90,6 +90,13 @@ def test_row_4_protected_by_id_tag_number_or_name(protection):
     assert "protect list" in found.reason
 
 
+@pytest.mark.parametrize(("prefix", "verdict"), [("0", "protected"), ("", "waiting")])
+def test_row_4_knows_a_number_behind_the_prefix_of_an_outside_line(prefix, verdict):
+    protection = plan.Protection.of(numbers=["040 7654321"], region="DE")
+    rules = replace(RULES, protection=protection, outside_prefix=prefix)
+    assert decide({**JO, "Home": "0040 7654321"}, rules=rules).verdict == verdict
+
+
 def test_row_4_protects_nobody_else():
     protection = plan.Protection.of(
         ids=[8], tags=["x", ""], numbers=["030 7777777"], names=["Ann Lee", ""], region="DE"
@@ -379,7 +386,8 @@ def test_rules_change_with_columns_region_and_types_but_not_with_limits():
     changed = {
         plan.rules_fingerprint(other, RULES),
         plan.rules_fingerprint(source, replace(RULES, region="FR")),
+        plan.rules_fingerprint(source, replace(RULES, outside_prefix="0")),
         plan.rules_fingerprint(source, replace(RULES, contact_types=frozenset({"CRM"}))),
     }
     assert same not in changed
-    assert len(changed) == 3
+    assert len(changed) == 4
