@@ -10,6 +10,7 @@ import html
 import re
 import unicodedata
 from enum import IntEnum
+from itertools import permutations
 from typing import Final
 
 _SPECIAL: Final = str.maketrans(
@@ -52,6 +53,9 @@ _COMPANY_LENGTH: Final = 50
 
 _NAME_LENGTH: Final = 40
 """So long, folded, is at least one name of those that a system cut at 50 characters."""
+
+_PIECES: Final = 6
+"""With so many words of its own, a name is not looked at for words written in two."""
 
 _ROLES: Final = frozenset(
     "info office mail kontakt contact sales vertrieb support service help hello hallo team post "
@@ -143,7 +147,7 @@ def agreement(one: str, other: str) -> Agreement:
         return Agreement.UNKNOWN
     if one == other:
         return Agreement.SAME
-    short, long = sorted((set(one.split()), set(other.split())), key=len)
+    short, long = sorted(_alike_written(set(one.split()), set(other.split())), key=len)
     common = {word for word in short & long if is_word(word)}
     alone, left = short - long, long - short
     if len(min(one, other, key=len)) >= _NAME_LENGTH or "?" in one + other:
@@ -156,6 +160,21 @@ def agreement(one: str, other: str) -> Agreement:
     if not alone:
         return Agreement.COMPATIBLE
     return Agreement.INITIALS if fits else Agreement.PARTIAL
+
+
+def _alike_written(one: set[str], other: set[str]) -> tuple[set[str], set[str]]:
+    """Words that only one side writes in two, in one there too: Mc Donald, Hans-Peter, 王 小明."""
+    return _joined_like(one, other), _joined_like(other, one)
+
+
+def _joined_like(words: set[str], model: set[str]) -> set[str]:
+    """The words, two of them made one where the model has them in one."""
+    alone = sorted(words - model)
+    if not 1 < len(alone) <= _PIECES:
+        return words
+    pairs = ((pair, "".join(pair)) for pair in permutations(alone, 2))
+    found = next(((set(pair), whole) for pair, whole in pairs if whole in model), None)
+    return (words - found[0]) | {found[1]} if found else words
 
 
 def _is_damaged(one: str, other: str) -> bool:
@@ -193,10 +212,19 @@ def addresses(cell: str) -> tuple[str, ...]:
     for match in _ADDRESS.finditer("".join(c for c in text if unicodedata.category(c) != "Cf")):
         address = match.group().casefold().strip(".").lstrip("'=?")
         local, _, domain = address.partition("@")
+        domain = _in_ascii(domain)
         base = local.partition("+")[0] or local
         for whose in filter(None, dict.fromkeys((local, base))):
             found[f"{whose}@{_SAME_DOMAIN.get(domain, domain)}"] = None
     return tuple(found)
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain with umlauts as DNS writes it (RFC 3490), which some systems store: `xn--…`."""
+    try:
+        return domain if domain.isascii() else domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
 
 
 def is_role(address: str) -> bool:
