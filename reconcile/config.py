@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from reconcile.core import phones
+from reconcile.core import locations, phones
 from reconcile.core.guards import Limits
 from reconcile.core.plan import Protection, Rules
 from reconcile.core.text import name_key
@@ -50,19 +50,22 @@ class _Section(BaseModel):
 class Crm(_Section):
     """`[crm]`: where the export is and how it is read."""
 
-    source: str = Field(min_length=1)
+    source: str = ""
+    source_env: str = ""
+    url: str = ""
+    sql: str = ""
+    auth: Literal["none", "bearer", "basic"] = "none"
+    user: str = ""
+    secret_env: str = ""
+    secret_file: str = ""
+    options: dict[str, str | int | bool] = Field(default_factory=dict)
+    ca_file: str = ""
+    timeout_seconds: float = Field(default=60, gt=0, le=3600)
     format: Literal["auto", "csv"] = "auto"
     region: str
     max_age_hours: float = Field(default=26, gt=0, le=8760)
     inactive: Literal["keep", "gone"] = "keep"
     columns: dict[str, str] = Field(default_factory=dict)
-
-    @field_validator("source")
-    @classmethod
-    def _is_a_path(cls, source: str) -> str:
-        if "://" in source:
-            raise ValueError("only a path or a glob of files can be read")
-        return source
 
     @field_validator("region")
     @classmethod
@@ -238,44 +241,83 @@ class Config(Document):
         )
 
     def client_secret(self, environ: Mapping[str, str]) -> str:
-        """The client secret, from where the configuration names.
+        """The client secret of 3CX, from where the configuration names.
 
         Raises ConfigError if neither place, or both, are named, or if the place is empty.
         """
         env, file = self.pbx.client_secret_env, self.pbx.client_secret_file
+        named = _Secret("The client secret of the 3CX API", "pbx.client_secret", env, file)
         if bool(env) == bool(file):
-            what = "name one of pbx.client_secret_env and pbx.client_secret_file"
-            raise _secret_error(what, hint="edit the configuration, then: reconcile doctor")
-        secret = environ.get(env, "") if env else _secret_of(self.path(file))
-        if not secret.strip():
-            place = f"the environment variable {env}" if env else f"the file {file}"
-            mend = f"export {env}=…" if env else f"put the secret into {file}"
-            raise _secret_error(f"{place} is missing or empty", hint=mend)
-        return secret.strip()
+            what = f"name one of {named.key}_env and {named.key}_file"
+            raise named.missing(what, hint="edit the configuration, then: reconcile doctor")
+        return named.read(environ, self.base)
+
+    def source_secret(self, environ: Mapping[str, str]) -> str:
+        """What the export is asked for with; "" if no place for it is named.
+
+        Raises ConfigError if the place is empty.
+        """
+        env, file = self.crm.secret_env, self.crm.secret_file
+        named = _Secret("The secret of the CRM export", "crm.secret", env, file)
+        return named.read(environ, self.base) if env or file else ""
+
+    def source_location(self, environ: Mapping[str, str]) -> str:
+        """`crm.source`, or the address in the variable that `crm.source_env` names.
+
+        Raises ConfigError if there is none, or none that can be fetched.
+        """
+        name = self.crm.source_env
+        if not name:
+            return self.crm.source
+        named = _Secret("The address of the CRM export", "crm.source", name, "")
+        address = named.read(environ, self.base)
+        if not locations.is_web(address):
+            raise named.missing(
+                f"{name} holds no https:// address", hint=f"export {name}=https://…"
+            )
+        if fault := locations.source_fault(address, signed=True):
+            raise named.missing(f"the address in {name} {fault}", hint=f"export {name}=https://…")
+        return address
 
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to the configuration's own folder."""
         return self.base / Path(name).expanduser()
 
 
-def _secret_of(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    if stat.S_IMODE(mode) & 0o077:
-        mend = f"chmod 600 {path.name}"
-        raise _secret_error(f"{path.name} can be read by others; {mend}", hint=mend)
-    return text
+class _Secret(NamedTuple):
+    """Where a secret is: an environment variable, or a file that only its owner can read."""
 
+    what: str
+    key: str
+    """The configuration's key for it, without _env and _file."""
+    env: str
+    file: str
 
-def _secret_error(what: str, *, hint: str) -> ConfigError:
-    return ConfigError(
-        "The client secret of the 3CX API is not available.",
-        problems=[Problem(code="config", message=what)],
-        hint=hint,
-    )
+    def read(self, environ: Mapping[str, str], base: Path) -> str:
+        """The secret; raises ConfigError if there is none, or if others can read the file."""
+        secret = environ.get(self.env, "") if self.env else self._in_file(base)
+        if not secret.strip():
+            place = f"the environment variable {self.env}" if self.env else f"the file {self.file}"
+            mend = f"export {self.env}=…" if self.env else f"put the secret into {self.file}"
+            raise self.missing(f"{place} is missing or empty", hint=mend)
+        return secret.strip()
+
+    def _in_file(self, base: Path) -> str:
+        path = base / Path(self.file).expanduser()
+        try:
+            mode = path.stat().st_mode
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+        if stat.S_IMODE(mode) & 0o077:
+            mend = f"chmod 600 {path.name}"
+            raise self.missing(f"{path.name} can be read by others; {mend}", hint=mend)
+        return text
+
+    def missing(self, what: str, *, hint: str) -> ConfigError:
+        """The error that says why it can't be had."""
+        problem = Problem(code="config", message=what)
+        return ConfigError(f"{self.what} is not available.", problems=[problem], hint=hint)
 
 
 def load(path: Path) -> Config:
@@ -306,19 +348,36 @@ def inactive_policy(path: Path) -> Literal["keep", "gone"]:
 
 def validate(document: dict[str, Any], path: Path) -> Config:
     """Validate a document that was read from `path`."""
+    found = _inconsistencies(document)
     try:
         checked = Document.model_validate(document)
     except ValidationError as error:
-        problems = [
-            Problem(code="config", file=path.name, column=_dotted(e["loc"]), message=_words(e))
-            for e in error.errors(include_url=False, include_input=False)
-        ]
-        raise ConfigError(
-            f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
-            problems=problems,
-            hint=f"edit {path}, then: reconcile doctor",
+        errors = error.errors(include_url=False, include_input=False)
+        raise _impossible(
+            [*((_dotted(e["loc"]), _words(e)) for e in errors), *found], path
         ) from None
+    if found:
+        raise _impossible(found, path)
     return Config(base=path.resolve().parent, **dict(checked))
+
+
+def _inconsistencies(document: dict[str, Any]) -> list[tuple[str, str]]:
+    crm = document.get("crm")
+    if not isinstance(crm, dict):
+        return []
+    return [(f"crm.{key}", words) for key, words in locations.faults(crm)]
+
+
+def _impossible(found: list[tuple[str, str]], path: Path) -> ConfigError:
+    problems = [
+        Problem(code="config", file=path.name, column=where, message=words)
+        for where, words in found
+    ]
+    return ConfigError(
+        f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
+        problems=problems,
+        hint=f"edit {path}, then: reconcile doctor",
+    )
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

@@ -17,7 +17,7 @@ from reconcile.errors import LockBusy, PbxRefused, ReconcileError
 from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.report import files
-from reconcile.session import World, connection_of, reader_of
+from reconcile.session import World, connection_of, place_of, reader_of
 from reconcile.store import migrate
 from reconcile.store.ledger import Ledger
 from reconcile.store.lock import RunLock
@@ -85,8 +85,7 @@ def _failures(name: str, error: ReconcileError, *, mend: str = "") -> Iterator[C
 def _export(config: Config, world: World) -> Iterator[Check]:
     try:
         snapshot = crm.read(
-            config.crm.source,
-            base=config.base,
+            place_of(config, world),
             mapping=config.crm.columns,
             now=world.clock(),
             max_age_hours=config.crm.max_age_hours,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconcile.config import Config
+    from reconcile.crm.sources.place import Place
     from reconcile.model import Exit
     from reconcile.pbx.trace import Trace
 
@@ -75,6 +76,31 @@ def connection_of(config: Config, world: World) -> Connection:
         ca_file=str(config.path(config.pbx.ca_file)) if config.pbx.ca_file else "",
         concurrency=config.pbx.concurrency,
         timeout=config.pbx.timeout_seconds,
+    )
+
+
+def place_of(config: Config, world: World, *, export: str | None = None) -> Place:
+    """Where the export is: the file named by hand, or what the configuration says.
+
+    Raises ConfigError if a secret or an address that the configuration names isn't there.
+    """
+    from reconcile.crm.sources.place import Place
+
+    if export is not None:
+        return Place(source=export, base=config.base)
+    crm = config.crm
+    return Place(
+        source=config.source_location(world.environ),
+        base=config.base,
+        url=crm.url,
+        sql=crm.sql,
+        auth=crm.auth,
+        user=crm.user,
+        secret=config.source_secret(world.environ),
+        options=crm.options,
+        ca_file=str(config.path(crm.ca_file)) if crm.ca_file else "",
+        timeout=crm.timeout_seconds,
+        sleep=world.sleep,
     )
 
 

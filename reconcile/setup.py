@@ -38,7 +38,7 @@ class Question:
 
 QUESTIONS: Final[Mapping[str, Question]] = {
     "mode": Question(text="Mode: review (a person applies) or auto", default="review"),
-    "source": Question(text="CRM export (path or glob)", default="exports/*.csv"),
+    "source": Question(text="CRM export (path, glob or address)", default="exports/*.csv"),
     "region": Question(text="Country code for numbers without one", default="DE"),
     "pbx_url": Question(text="Address of the 3CX", default="https://pbx.example.com"),
     "client_id": Question(text="Client id of the 3CX API", default="reconcile"),

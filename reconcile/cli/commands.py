@@ -90,7 +90,7 @@ def demo(keep: Path | None) -> int:
 
 @group.command()
 @click.option("--mode", type=click.Choice(["review", "auto"]), help="review: a person applies.")
-@click.option("--source", help="Path or glob of the CRM export.")
+@click.option("--source", help="Path, glob or address of the CRM export.")
 @click.option("--region", help="Country code for numbers without one, such as DE.")
 @click.option("--pbx-url", help="Address of the 3CX, with its port.")
 @click.option("--client-id", help="Client id of the 3CX API.")

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reconcile.crm import formats, records, source
+from reconcile.crm import formats, records, sources
 from reconcile.crm.columns import Columns, Inactive, assign
+from reconcile.crm.sources.place import Place
 from reconcile.errors import ExportRejected, Problem
 from reconcile.model import CrmSnapshot, ExportColumn, ExportSource
 
@@ -64,16 +65,16 @@ class _Examined:
 
 
 def read(
-    source: str,
+    source: str | Place,
     *,
-    base: Path,
+    base: Path = Path(),
     mapping: Mapping[str, str],
     now: datetime,
     max_age_hours: float | None,
     format: str = "auto",  # noqa: A002 - the word of the config
     inactive: Inactive = "keep",
 ) -> CrmSnapshot:
-    """The complete content of the newest file that `source`, a path or glob under `base`, means.
+    """The complete content of the newest export that `source`, a path or glob under `base`, means.
 
     `mapping` is the configuration's `crm.columns` (its rules stand in `columns`), `inactive` its
     `crm.inactive` (see `records`). Without `max_age_hours` the export may be of any age. Raises
@@ -134,7 +135,7 @@ def describe(
 
 
 def _examine(
-    location: str,
+    location: str | Place,
     *,
     base: Path,
     mapping: Mapping[str, str],
@@ -143,41 +144,44 @@ def _examine(
     format: str,  # noqa: A002 - the word of the config
     inactive: Inactive,
 ) -> _Examined:
-    path = base / location
+    place = location if isinstance(location, Place) else Place(source=location, base=base)
+    name, origin = place.name, place.origin
     problems: tuple[Problem, ...] = ()
     try:
-        path = source.find(location, base=base)
-        original = source.load(path)
-        problems = source.age_problems(original, now=now, max_age_hours=max_age_hours)
+        original = sources.fetch(place, now=now)[0]
+        name, origin = original.name, original.origin
+        problems = sources.age_problems(original, now=now, max_age_hours=max_age_hours)
         table = formats.read(original.content, format=format)
     except ExportRejected as error:
-        found = _Examined(name=path.name, problems=(*problems, *error.problems), hint=error.hint)
-        return _located(found, path)
+        found = _Examined(name=name, problems=(*problems, *error.problems), hint=error.hint)
+        return _located(found, origin)
     columns = assign(table.header, mapping, row=table.header_row, inactive=inactive)
     problems += (*table.problems, *columns.problems)
     snapshot = None
     if not (table.problems or columns.problems):
         snapshot = _snapshot(original, table, columns.columns)
         problems += records.id_problems(snapshot.records, columns.columns)
-    found = _Examined(
-        name=path.name, table=table, columns=columns, snapshot=snapshot, problems=problems
-    )
-    return _located(found, path)
+    found = _Examined(name=name, table=table, columns=columns, snapshot=snapshot, problems=problems)
+    return _located(found, origin)
 
 
-def _located(found: _Examined, path: Path) -> _Examined:
+def _located(found: _Examined, origin: str) -> _Examined:
     """The problems with the file's name, and the next command for the first of them."""
     if not found.problems:
         return found
-    listed = [replace(problem, file=path.name) for problem in found.problems[:_LISTED]]
+    listed = [
+        replace(problem, file=problem.file or found.name) for problem in found.problems[:_LISTED]
+    ]
     if more := len(found.problems) - len(listed):
         listed.append(Problem(code=listed[-1].code, message=f"and {more} more problems"))
     problems = tuple(listed)
-    return replace(found, problems=problems, hint=found.hint or source.hint(path, problems[0].code))
+    return replace(
+        found, problems=problems, hint=found.hint or sources.hint(origin, problems[0].code)
+    )
 
 
 def _snapshot(
-    original: source.Original, table: formats.Table, columns: tuple[ExportColumn, ...]
+    original: sources.Original, table: formats.Table, columns: tuple[ExportColumn, ...]
 ) -> CrmSnapshot:
     frame = records.build(table, columns)
     ignored = sum(table.ignored.values())

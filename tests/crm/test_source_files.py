@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconcile import crm
-from reconcile.crm import source
+from reconcile.crm.sources import age_problems
+from reconcile.crm.sources.files import find, load
+from reconcile.crm.sources.original import SIZE_LIMIT
 from reconcile.errors import ExportRejected
 
 if TYPE_CHECKING:
@@ -62,23 +64,23 @@ def test_of_two_matches_of_the_same_time_the_later_name_is_read(
 ) -> None:
     export(OTHER, name="contacts-a.csv")
     export(GOOD, name="contacts-b.csv")
-    assert source.find("contacts-*.csv", base=tmp_path).name == "contacts-b.csv"
+    assert find("contacts-*.csv", base=tmp_path) == (tmp_path / "contacts-b.csv",)
 
 
 def test_a_glob_may_be_absolute_and_its_base_may_hold_brackets(tmp_path: Path) -> None:
     base = tmp_path / "in[box]"
     base.mkdir()
     (base / "contacts-1.csv").write_text(GOOD)
-    assert source.find("contacts-*.csv", base=base).name == "contacts-1.csv"
+    assert find("contacts-*.csv", base=base) == (base / "contacts-1.csv",)
     other = tmp_path / "other"
     other.mkdir()
     (other / "c1.csv").write_text(GOOD)
-    assert source.find(f"{other}/c*.csv", base=base) == other / "c1.csv"
+    assert find(f"{other}/c*.csv", base=base) == (other / "c1.csv",)
 
 
 def test_a_name_with_brackets_that_exists_is_no_pattern(export: Any, tmp_path: Path) -> None:
     export(GOOD, name="contacts[1].csv")
-    assert source.find("contacts[1].csv", base=tmp_path) == tmp_path / "contacts[1].csv"
+    assert find("contacts[1].csv", base=tmp_path) == (tmp_path / "contacts[1].csv",)
 
 
 @pytest.mark.parametrize("name", ["contacts.csv.part", "contacts.csv.TMP", "c.crdownload"])
@@ -160,7 +162,7 @@ def test_matches_that_may_not_be_looked_at_say_why(
 def test_a_file_beyond_the_limit_is_refused_unread(tmp_path: Path, now: datetime) -> None:
     path = tmp_path / "contacts.csv"
     path.touch()
-    os.truncate(path, source.SIZE_LIMIT + 1)
+    os.truncate(path, SIZE_LIMIT + 1)
     error = refused("contacts.csv", base=tmp_path, now=now)
     assert codes(error) == ["export_too_large"]
     assert "209,715,201 bytes" in str(error.problems[0])
@@ -168,7 +170,7 @@ def test_a_file_beyond_the_limit_is_refused_unread(tmp_path: Path, now: datetime
 
 def load_often(path: Path) -> None:
     for _ in range(10_000):
-        source.load(path)
+        load(path)
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_hashed_is_what_was_read_and_its_time_is_utc(export: Any, now: datetime) -> None:
     path = export(GOOD, age_hours=2)
-    original = source.load(path)
+    original = load(path)
     assert original.content == GOOD.encode()
     assert original.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
     assert original.modified_at == now - timedelta(hours=2)
@@ -206,23 +208,23 @@ def test_what_is_hashed_is_what_was_read_and_its_time_is_utc(export: Any, now: d
 def test_an_export_older_than_the_limit_is_stale(
     export: Any, now: datetime, age: float, found: list[str]
 ) -> None:
-    original = source.load(export(GOOD, age_hours=age))
-    problems = source.age_problems(original, now=now, max_age_hours=26)
+    original = load(export(GOOD, age_hours=age))
+    problems = age_problems(original, now=now, max_age_hours=26)
     assert [p.code for p in problems] == found
 
 
 def test_without_a_limit_an_export_may_be_of_any_age(export: Any, now: datetime) -> None:
-    original = source.load(export(GOOD, age_hours=9_999))
-    assert source.age_problems(original, now=now, max_age_hours=None) == ()
+    original = load(export(GOOD, age_hours=9_999))
+    assert age_problems(original, now=now, max_age_hours=None) == ()
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(5, []), (6, ["export_from_the_future"])])
 def test_an_export_from_the_future_proves_nothing(
     export: Any, now: datetime, minutes: int, found: list[str]
 ) -> None:
-    original = source.load(export(GOOD, age_hours=-minutes / 60))
+    original = load(export(GOOD, age_hours=-minutes / 60))
     for limit in (26, None):
-        problems = source.age_problems(original, now=now, max_age_hours=limit)
+        problems = age_problems(original, now=now, max_age_hours=limit)
         assert [p.code for p in problems] == found
 
 
