@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile import __version__, apply, crm
 from reconcile.core import guards, match, plan
-from reconcile.errors import ExportRejected, PbxError, Problem, ReconcileError
+from reconcile.errors import ExportRejected, PbxError, Problem, ReconcileError, UsageError
 from reconcile.model import (
     AcceptedExport,
     Claim,
@@ -30,6 +30,7 @@ from reconcile.model import (
 from reconcile.report import build as reporting
 from reconcile.report import files
 from reconcile.report.build import Result
+from reconcile.session import place_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -139,6 +140,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         view.claims,
         region=rules.region,
         outside_prefix=rules.outside_prefix,
+        owner_tag=rules.owner_tag,
     )
     decisions = plan.build(
         pbx_side,
@@ -233,15 +235,14 @@ def _read_crm(session: Session, request: Request) -> tuple[CrmSnapshot | None, t
     session.world.progress("reading the export", 0, 1)
     try:
         snapshot = crm.read(
-            request.export or config.crm.source,
-            base=config.base,
+            place_of(config, session.world, export=request.export),
             mapping=config.crm.columns,
             now=session.now(),
             max_age_hours=None if request.export else config.crm.max_age_hours,
             format=config.crm.format,
             inactive=config.crm.inactive,
         )
-    except ExportRejected as error:
+    except (ExportRejected, UsageError) as error:
         return None, findings_of(error, Subject.EXPORT)
     return snapshot, ()
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import phonenumbers
 
-from reconcile.core import countries, phones
+from reconcile.core import countries, namesakes, phones
 from reconcile.core.text import (
     Agreement,
     addresses,
@@ -43,7 +44,7 @@ from reconcile.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 VERSION: Final = "2"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
@@ -54,6 +55,8 @@ _OWN: Final = ("email", "number")
 """The kinds that a person carries, and may share."""
 _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
+_SPELLINGS: Final = 4
+"""So many names may be those of one person."""
 _SHOWN: Final = 5
 """Proofs kept for one contact."""
 
@@ -74,11 +77,13 @@ def match(
     *,
     region: str,
     outside_prefix: str = "",
+    owner_tag: str = "",
 ) -> Matching:
     """Compare everything with everything; see the module's docstring for how.
 
     `region` (ISO 3166 alpha-2) is for numbers without a country code, beside the record's own;
-    `outside_prefix` is what the PBX stores before the numbers that it dials.
+    `outside_prefix` is what the PBX stores before the numbers that it dials. Contacts with the
+    `owner_tag` count as claimed.
     """
     people = _people(crm.records)
     contacts = _contacts(pbx)
@@ -86,12 +91,17 @@ def match(
     pbx_keys = _pbx_keys(pbx, contacts, region, outside_prefix)
     reused = _reused_ids(pbx, contacts, claims)
     by_key, mute = _key_pairs(crm_keys, pbx_keys, people, contacts)
-    others = [
-        _claim_pairs(people, contacts, claims, reused),
-        _tag_pairs(people, pbx),
-        _name_pairs(people, contacts, claims),
-    ]
-    pairs = _judged(pd.concat([*others, by_key], ignore_index=True), people, contacts)
+    by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
+    pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
+    left = _Left(
+        contacts=contacts.drop(_chosen(pairs).index),
+        people=people[~people["gone"]],
+        taken=pairs.loc[pairs["strength"] == Strength.STRONG, "row"],
+        claims=claims,
+        tagged=_with_tag(pbx, owner_tag),
+    )
+    by_name = pd.concat([_name_pairs(left), _merged_pairs(left)], ignore_index=True)
+    pairs = pd.concat([pairs, _judged(by_name, people, contacts)], ignore_index=True)
     found = _Found(people, contacts, crm_keys, pbx_keys, pairs, _chosen(pairs), mute)
     state = _record_states(found)
     return Matching(
@@ -241,12 +251,12 @@ def _columns(records: pd.DataFrame, prefix: str) -> dict[str, pd.Series[str]]:
 def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str]) -> pd.DataFrame:
     """Shared: two or more people of the CRM carry it, or it is nobody's own by its nature.
 
-    Records with the same name count as one person; a record without a name counts as its own.
+    Records whose names agree count as one person; a record without a name counts as its own.
     """
     person = people["name"].where(people["name"] != "", "#" + people.index.astype("str"))
     carried = keys[~keys["gone"] & keys["kind"].isin(_OWN)]
     carriers = carried.assign(person=carried["at"].map(person)).groupby(["kind", "key"])["person"]
-    several = carriers.nunique().rename("carriers").reset_index()
+    several = _one_person(carriers.agg(["nunique", "unique"])).rename("carriers").reset_index()
     keys = keys.merge(several, on=["kind", "key"], how="left")
     keys["carriers"] = keys["carriers"].fillna(0).astype("int64")
     roles = {k for k in keys.loc[keys["kind"] == "email", "key"].unique() if is_role(k)}
@@ -257,6 +267,18 @@ def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str
         | (keys["kind"] == "short")
     )
     return keys
+
+
+def _one_person(carriers: pd.DataFrame) -> pd.Series[int]:
+    """Key → its carriers, 1 where a few names are all spellings of one: CRMs have duplicates."""
+    few = carriers[carriers["nunique"].between(2, _SPELLINGS)]
+    is_one = [
+        all(agreement(a, b) >= Agreement.COMPATIBLE for a, b in combinations(names, 2))
+        for names in few["unique"]
+    ]
+    counts = carriers["nunique"].copy()
+    counts.loc[few.index[is_one]] = 1
+    return counts
 
 
 def _pbx_keys(
@@ -327,6 +349,11 @@ def _claim_pairs(
     )
 
 
+def _with_tag(pbx: PbxSnapshot, owner_tag: str) -> pd.Series[bool]:
+    """Position → whether the contact has the owner tag; nobody has an empty one."""
+    return pd.Series(pbx.column("Tag")).astype("str").eq(owner_tag) & (owner_tag != "")
+
+
 def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
     """Contacts whose Tag is the id of a living record, as integrators write it there."""
     tags = pd.Series(pbx.column("Tag")).astype("str").str.strip()
@@ -337,23 +364,86 @@ def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
     )
 
 
-def _name_pairs(
-    people: pd.DataFrame, contacts: pd.DataFrame, claims: Mapping[int, Claim]
-) -> pd.DataFrame:
-    """Contacts with the very name of a living record, where no claim says which record is theirs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """Contacts without a strong proof, and who may still be one of them."""
 
-    A name alone is no match: there are namesakes. But whose company, number and address have all
-    changed looks the same, and without a CRM id only a person can tell them apart.
+    contacts: pd.DataFrame
+    people: pd.DataFrame
+    """The living."""
+    taken: pd.Series[int]
+    """Rows of records that are another contact's."""
+    claims: Mapping[int, Claim]
+    tagged: pd.Series[bool]
+
+    @property
+    def sought(self) -> Iterator[namesakes.Sought]:
+        """Those with a name."""
+        named = self.contacts[self.contacts["name"] != ""]
+        for at, contact_id, name, company, tagged in zip(
+            named.index,
+            named["id"],
+            named["name"],
+            named["company"],
+            self.tagged[named.index],
+            strict=True,
+        ):
+            least = _least(self.claims.get(contact_id), tagged=tagged)
+            yield namesakes.Sought(int(at), name, company, least)
+
+
+def _name_pairs(left: _Left) -> pd.DataFrame:
+    """Contacts of which nothing but the name is left; see `core.namesakes`.
+
+    Where the claim knows the CRM record, and that is gone, a namesake counts only in the same
+    company. Where it knows none, initials are enough for a doubt; a contact that is not even
+    claimed would not be deleted anyway, and only the very same name is worth a look.
     """
-    with_id = [contact_id for contact_id, claim in claims.items() if claim.crm_id]
-    unknown = contacts[~contacts["id"].isin(with_id) & (contacts["name"] != "")]
-    alive = people[~people["gone"]].drop_duplicates("name").rename_axis("row").reset_index()
-    pairs = (
-        unknown.rename_axis("at")
-        .reset_index()[["at", "name"]]
-        .merge(alive[["row", "name"]], on="name")
+    sought = tuple(left.sought)
+    near = _with_a_word_of(pd.Series([s.name for s in sought], dtype="str"), left.people)
+    found = namesakes.find(sought, zip(near.index, near["name"], near["company"], strict=True))
+    return _by_name(left, pd.Series(found, dtype="int64"))
+
+
+def _merged_pairs(left: _Left) -> pd.DataFrame:
+    """Contacts whose CRM record is gone, and the only record of that name is nobody else's.
+
+    That is what a merge leaves behind that keeps the other record's values (HubSpot gives it a new
+    id, too). A true namesake nearly always has a contact of its own.
+    """
+    lone = left.people.drop_duplicates("name", keep=False)
+    lone = lone[~lone.index.isin(left.taken) & lone["name"].str.contains(" ")]
+    row = left.contacts["name"].map(pd.Series(lone.index, index=lone["name"])).dropna()
+    return _by_name(left, row.astype("int64"))
+
+
+def _by_name(left: _Left, row: pd.Series[int]) -> pd.DataFrame:
+    """Position → row, as pairs."""
+    key = left.contacts["name"].reindex(row.index).to_numpy()
+    return pd.DataFrame(
+        {"at": row.index, "row": row.to_numpy(), "kind": "name", "key": key, "shared": False}
     )
-    return pairs.rename(columns={"name": "key"}).assign(kind="name", shared=False)
+
+
+def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.DataFrame:
+    """Those whose name has a word of one of the names, or no whole one; all, if a name has none."""
+    words = names.str.split().explode()
+    whole = {word for word in words.unique() if is_word(word)}
+    if (
+        names.str.contains("?", regex=False).any()
+        or not words.isin(whole).groupby(level=0).any().all()
+    ):
+        return people
+    theirs = people["name"].str.split().explode().dropna()
+    bare = people["name"].str.contains(r"\?|^\w(?: \w)*$")
+    return people[bare | people.index.isin(theirs.index[theirs.isin(whole)])]
+
+
+def _least(claim: Claim | None, *, tagged: bool) -> Agreement | None:
+    """How well a name must agree to be worth a doubt in another company."""
+    if claim is not None and claim.crm_id:
+        return None
+    return Agreement.SAME if claim is None and not tagged else Agreement.INITIALS
 
 
 def _key_pairs(
@@ -469,6 +559,7 @@ def _strengths(pairs: pd.DataFrame, persons: pd.Series[int]) -> pd.Series[int]:
         | ((kind == "email") & own)
         | ((kind == "number") & own & (named | company_only | renamed))
         | (pairs["shared"] & (agreed >= Agreement.COMPATIBLE) & (persons == 1))
+        | (pairs["shared"] & (agreed == Agreement.SAME))
     )
     return strong.map({True: int(Strength.STRONG), False: int(Strength.WEAK)})
 

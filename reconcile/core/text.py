@@ -38,14 +38,15 @@ _TITLES: Final = frozenset(
     "habil".split()
 )
 _LEGAL_FORMS: Final = frozenset(
-    "gmbh ggmbh mbh ag kg kgaa ohg gbr ug se ev eg ek ekfr eu co cie comp company "
+    "gmbh ggmbh mbh gesmbh ag kg kgaa ohg gbr ug se ev eg ek ekfr eu co cie comp company "
     "haftungsbeschrankt aktiengesellschaft ltd limited llc llp lp inc incorporated corp "
     "corporation plc pllc pc sa sas sasu sarl eurl snc sl slu spa srl srls sapa bv nv vof cv oy "
     "oyj ab as asa aps kft zrt nyrt sro spzoo spolka doo dd ou uab sia ad ood pty pte bhd sdn "
-    "ltda eireli und and et y e".split()
+    "ltda eireli ae kk und and et y e".split()
 )
 _DOTTED: Final = re.compile(
-    r"(?<=[\s,])(?:sp\.?\s?z\s?o\.?\s?o\b|\w{1,2}\.(?:\s?\w{1,3}\.)*(?:\s?\w\b)?)", re.IGNORECASE
+    r"(?<=[\s,])(?:sp\.?\s?z\s?o\.?\s?o\b|ges\.?\s?m\.?\s?b\.?\s?h\b\.?|\w{1,2}\.(?:\s?\w{1,3}\.)*(?:\s?\w\b)?)",
+    re.IGNORECASE,
 )
 """An abbreviation with dots behind a name, such as S.A.S., e. V. and G.m.b.H."""
 _COMPANY_LENGTH: Final = 50
@@ -136,9 +137,8 @@ def company_key(company: str) -> str:
 
 
 def _undotted(match: re.Match[str]) -> str:
-    """A legal form without its dots; anything else, such as initials, as it is."""
-    joined = "".join(words(match[0]))
-    return joined if joined in _LEGAL_FORMS else match[0]
+    """Nothing in place of a legal form; anything else, such as initials, as it is."""
+    return "" if "".join(words(match[0])) in _LEGAL_FORMS else match[0]
 
 
 def agreement(one: str, other: str) -> Agreement:
@@ -180,11 +180,12 @@ def _joined_like(words: set[str], model: set[str]) -> set[str]:
 def _is_damaged(one: str, other: str) -> bool:
     """Whether two words are one: cut off at the end, or with letters lost to a code page.
 
-    A lost letter may stand as two in the other word, which is transliterated.
+    A lost letter may stand as two in the other word, which is transliterated, or as none: the
+    `oe` of Noémie is one letter, too.
     """
     if "?" in one + other:
         return any(
-            re.fullmatch(".{1,2}".join(map(re.escape, re.split(r"\?+", lost))), whole)
+            re.fullmatch(".{0,2}".join(map(re.escape, re.split(r"\?+", lost))), whole)
             for lost, whole in ((one, other), (other, one))
             if "?" in lost
         )

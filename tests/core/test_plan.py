@@ -54,7 +54,8 @@ def test_row_1_another_type_is_out_of_scope_even_if_it_matches():
 
 def test_row_1_no_type_at_all_is_out_of_scope():
     found = decide({**JO, "ContactType": ""})
-    assert (found.verdict, found.reason) == (Verdict.OUT_OF_SCOPE, "its type is not given")
+    assert found.verdict is Verdict.OUT_OF_SCOPE
+    assert found.reason == "its contact type is not given, so it is not managed"
 
 
 def test_row_2_strong_evidence_is_matched_and_stands_in_no_list():
