@@ -12,7 +12,9 @@ _PART: Final = re.compile(
     r"(?P<base>.*?)[ _.-]*\(?(?:part[ _-]?)?(?<!\d)(?P<part>\d{1,3})(?:[ _-]?of[ _-]?(?P<of>\d{1,3}))?\)?$",
     re.I,
 )
-_DATE: Final = re.compile(r"\d[-_.]\d{1,2}$")
+_DATE: Final = re.compile(
+    r"(?:19|20)\d\d[-_.]?\d\d(?:[-_.]?\d\d)?$|\b\d\d?[-_.]\d\d?[-_.](?:20)?\d\d$"
+)
 
 
 def split(name: str) -> tuple[str, int | None, int | None]:

@@ -161,10 +161,8 @@ def _mend(status: int) -> str:
 
 
 def _redirected(response: httpx.Response, place: Place) -> ExportRejected:
-    try:
-        host = httpx.URL(response.headers.get("Location", "")).host or "another path"
-    except httpx.InvalidURL:
-        host = "no address"
+    # httpx has read the address already, and gave up on one that is none.
+    host = httpx.URL(response.headers.get("Location", "")).host or "another path"
     return unreachable(
         f"{place.origin} answered {response.status_code} and points to {host}; not followed",
         hint=f"if that is a login page, check crm.auth and the secret; otherwise put the address"
@@ -213,7 +211,7 @@ def _name(disposition: str) -> str:
     message = Message()
     message["Content-Disposition"] = disposition
     name = PurePosixPath((message.get_filename() or "").replace("\\", "/")).name
-    return name[:_LONGEST_NAME] if name.isprintable() else ""
+    return name[:_LONGEST_NAME] if name.isprintable() and name != ".." else ""
 
 
 def _time(header: str) -> datetime | None:
