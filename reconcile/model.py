@@ -443,7 +443,7 @@ class LedgerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """One reason to believe that a contact is somebody in the CRM."""
+    """One reason to believe that a contact is somebody in the CRM; `core.words` says it."""
 
     kind: str
     """`claim`, `crm_id`, `email`, `number`, `name_company`, `short` (a number as text), `name`."""
@@ -459,25 +459,6 @@ class Proof:
     """The rest of the sentence: what makes it strong, or what is wrong with it."""
     owns: bool = False
     """Good enough to claim the contact by it: the names agree too, or the same company's do."""
-
-    def __str__(self) -> str:
-        """In words: `number +49301234567 belongs to CRM record 4711 (Jo Doe); the names agree`."""
-        what = {
-            "claim": "its CRM record",
-            "crm_id": f"its tag {self.key}",
-            "email": f"e-mail {self.key}",
-            "number": f"number {self.key}",
-            "short": f"number {self.key}",
-            "name_company": "its name with its company",
-            "name": "its name, and nothing else,",
-        }[self.kind]
-        if not self.crm_row:
-            return f"{what} proves nothing: {self.why}"
-        row = f"row {self.crm_row} of {self.crm_part}" if self.crm_part else f"row {self.crm_row}"
-        record = f"CRM record {self.crm_id}" if self.crm_id else f"the record in {row}"
-        named = f" ({self.crm_name})" if self.crm_name else ""
-        verb = "is still in the CRM:" if self.kind == "claim" else "belongs to"
-        return f"{what} {verb} {record}{named}; {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

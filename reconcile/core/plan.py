@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from reconcile.core import phones, veto
+from reconcile.core import phones, veto, words
 from reconcile.core.match import VERSION as MATCHER_VERSION
 from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import (
@@ -44,6 +44,14 @@ if TYPE_CHECKING:
 
 
 _LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
+_KEYLESS: Final = (
+    "nothing of it can be compared: it has no number or address that identifies anybody, and no"
+    " name together with a company"
+)
+_EDITED: Final = (
+    "nothing in the CRM speaks for it any more, but it was edited in 3CX since it was last judged;"
+    " its grace starts again"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,21 +216,23 @@ def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR09
     contact, evidence, claim = case.contact, case.evidence, case.claim
     kind = contact.field("ContactType")
     if kind not in rules.contact_types:
-        return _verdict(case, Verdict.OUT_OF_SCOPE, f"its type is {kind or 'not given'}")
+        why = f"its contact type is {kind or 'not given'}, so it is not managed"
+        return _verdict(case, Verdict.OUT_OF_SCOPE, why)
     if evidence.strength is Strength.STRONG:
-        return _verdict(case, Verdict.MATCHED, str(evidence.proofs[0]))
+        return _verdict(case, Verdict.MATCHED, words.sentence(evidence.proofs[0], contact.name))
     if evidence.strength is Strength.WEAK:
-        return _verdict(case, Verdict.REVIEW, str(evidence.proofs[0]))
+        return _verdict(case, Verdict.REVIEW, words.sentence(evidence.proofs[0], contact.name))
     if not evidence.has_key:
-        return _verdict(case, Verdict.REVIEW, "it has no number, address or name with company")
+        return _verdict(case, Verdict.REVIEW, _KEYLESS)
     if why := rules.protection.why(contact, rules.region, outside_prefix=rules.outside_prefix):
         return _verdict(case, Verdict.PROTECTED, why)
     if claim is None:
         return _verdict(case, Verdict.UNMANAGED, _unclaimed(evidence))
     if claim.fingerprint != contact.fingerprint:
-        return _verdict(case, Verdict.REVIEW, "it was edited in 3CX; its grace starts again")
+        return _verdict(case, Verdict.REVIEW, _EDITED)
     if case.vetoed:
-        why = f"the text of the export still holds {case.vetoed}, in a place that is not read"
+        held = words.number(case.vetoed)
+        why = f"the text of the export still holds {held}, in a place that is not read"
         return _verdict(case, Verdict.REVIEW, why)
     if not rules.immediate and not _grace_is_over(case, rules, now):
         return _verdict(case, Verdict.WAITING, _absent(case, rules), due=_due(case, rules))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from heapq import merge
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from reconcile.core import words
 from reconcile.model import (
     ContactOutcome,
     CrmSnapshot,
@@ -22,7 +25,6 @@ from reconcile.model import (
     Plan,
     Probe,
     Status,
-    Strength,
     Verdict,
 )
 from reconcile.report import mask
@@ -44,7 +46,7 @@ from reconcile.report.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 APPROVAL_HOURS: Final = 24
@@ -250,42 +252,56 @@ def _finding(finding: Finding) -> FindingPart:
     )
 
 
+def every_contact(result: Result, *, masked: bool) -> Iterator[ContactPart]:
+    """All contacts of a run that came to a plan, matched ones too, by Id.
+
+    They are made as they are asked for, so that 100,000 of them are never in memory at once.
+    """
+    outcomes = _outcomes(result)
+    decided = result.plan.decisions if result.plan else ()
+    for decision in merge(decided, _matched(result), key=lambda d: d.contact.id):
+        part = _contact(decision, outcomes)
+        yield mask.contact(part) if masked else part
+
+
 def _contacts(result: Result, *, with_matched: bool) -> tuple[ContactPart, ...]:
     """Every contact that is not matched, and those too if asked, by Id."""
-    if result.plan is None:
-        return ()
-    outcomes = {o.contact_id: o for o in result.outcomes or ()}
-    parts = [_contact(d, outcomes) for d in result.plan.decisions]
-    if with_matched:
-        known = {part.id for part in parts}
-        parts += [_contact(d, outcomes) for d in _matched(result) if d.contact.id not in known]
-    return tuple(sorted(parts, key=lambda part: part.id))
+    outcomes = _outcomes(result)
+    decided = result.plan.decisions if result.plan else ()
+    judged = chain(decided, _matched(result) if with_matched else ())
+    return tuple(sorted((_contact(d, outcomes) for d in judged), key=lambda part: part.id))
 
 
-def _matched(result: Result) -> list[Decision]:
-    pbx, matching = result.pbx, result.matching
-    if pbx is None or matching is None:
-        return []
-    return [
-        Decision(
-            contact=pbx.contact(at),
-            verdict=Verdict.MATCHED,
-            reason=str(evidence.proofs[0]),
-            evidence=evidence,
-            crm_id=evidence.proofs[0].crm_id,
-        )
-        for at, evidence in enumerate(matching.evidence)
-        if evidence.strength is Strength.STRONG
-    ]
+def _outcomes(result: Result) -> dict[int, ContactOutcome]:
+    return {o.contact_id: o for o in result.outcomes or ()}
+
+
+def _matched(result: Result) -> Iterator[Decision]:
+    """The contacts that are simply matched: the plan has no decision on them."""
+    pbx, matching, plan = result.pbx, result.matching, result.plan
+    if pbx is None or matching is None or plan is None:
+        return
+    decided = {d.contact.id for d in plan.decisions}
+    for at, evidence in enumerate(matching.evidence):
+        if evidence.contact_id not in decided:
+            contact, proof = pbx.contact(at), evidence.proofs[0]
+            yield Decision(
+                contact=contact,
+                verdict=Verdict.MATCHED,
+                reason=words.sentence(proof, contact.name),
+                evidence=evidence,
+                crm_id=proof.crm_id,
+            )
 
 
 def _contact(decision: Decision, outcomes: Mapping[int, ContactOutcome]) -> ContactPart:
     contact, outcome = decision.contact, outcomes.get(decision.contact.id)
+    proofs = decision.evidence.proofs
     return ContactPart(
         id=contact.id,
         verdict=decision.verdict,
         reason=decision.reason,
-        evidence=tuple(str(proof) for proof in decision.evidence.proofs),
+        evidence=tuple(words.sentence(proof, contact.name) for proof in proofs),
         name=contact.name,
         company=contact.field("CompanyName"),
         numbers=contact.numbers,

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from reconcile.report.model import ContactPart, Report
 
 _SHOWN_DIGITS = 3
+_RECORD = re.compile(r"((?:CRM record|the record in row) .*?) \((?!needed: )(.+)\)")
+"""A record of the CRM, and the name of its person; `core.words` writes it so."""
+_KEY = re.compile(
+    r"(?<=^number ).+?(?= (?:belongs to|is not one person's alone|alone proves nothing))"
+)
+_INTERNATIONAL = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 
 
 def name(text: str) -> str:
@@ -42,7 +48,7 @@ def masked(report: Report) -> Report:
     """The report without readable personal data."""
     return report.model_copy(
         update={
-            "contacts": tuple(_contact(part) for part in report.contacts),
+            "contacts": tuple(contact(part) for part in report.contacts),
             "drift": tuple(
                 d.model_copy(update={"crm": _each(d.crm), "pbx": _each(d.pbx)})
                 for d in report.drift
@@ -62,7 +68,8 @@ def _each(values: str) -> str:
     return ", ".join(value(part) for part in values.split(", ")) if values else ""
 
 
-def _contact(part: ContactPart) -> ContactPart:
+def contact(part: ContactPart) -> ContactPart:
+    """One contact without readable personal data; what is masked already stays as it is."""
     shown = {part.name: name(part.name), part.company: name(part.company)}
     shown |= {n: number(n) for n in part.numbers} | {part.email: email(part.email)}
     return part.model_copy(
@@ -71,16 +78,30 @@ def _contact(part: ContactPart) -> ContactPart:
             "company": shown[part.company],
             "numbers": tuple(number(n) for n in part.numbers),
             "email": email(part.email),
-            "reason": _text(part.reason, shown),
-            "evidence": tuple(_text(sentence, shown) for sentence in part.evidence),
+            "reason": sentence(part.reason, shown),
+            "evidence": tuple(sentence(each, shown) for each in part.evidence),
         }
     )
 
 
-def _text(sentence: str, shown: Mapping[str, str]) -> str:
-    """A sentence with its names, numbers and addresses masked, whoever's they are."""
-    for plain in sorted(filter(None, shown), key=len, reverse=True):
-        sentence = sentence.replace(plain, shown[plain])
-    sentence = re.sub(r"\((.+)\);", lambda m: f"({name(m.group(1))});", sentence)
-    sentence = re.sub(r"\S+@\S+", lambda m: email(m.group()), sentence)
-    return re.sub(r"\+\d{6,}", lambda m: number(m.group()), sentence)
+def hides(part: ContactPart) -> bool:
+    """Whether the contact is masked, and so can't be found by a name, number or address."""
+    return (part.name, part.company, part.numbers, part.email) == (
+        name(part.name),
+        name(part.company),
+        tuple(number(n) for n in part.numbers),
+        email(part.email),
+    )
+
+
+def sentence(plain: str, shown: Mapping[str, str]) -> str:
+    """A sentence with its names, numbers and addresses masked, whoever's they are.
+
+    `shown` are texts that may stand in it, and what stands there instead.
+    """
+    for text in sorted(filter(None, shown), key=len, reverse=True):
+        plain = plain.replace(text, shown[text])
+    plain = _RECORD.sub(lambda m: f"{m[1]} ({name(m[2])})", plain)
+    plain = re.sub(r"\S+@\S+", lambda m: email(m[0]), plain)
+    plain = _KEY.sub(lambda m: number(m[0]), plain)
+    return _INTERNATIONAL.sub(lambda m: number(m[0]), plain)
