@@ -34,8 +34,8 @@ def said(crm, contact, *, claimed=False, **fields) -> str:
         (
             {"LastName": "Roe"},
             (
-                "belongs to CRM record 4711 (Jo Doe), and the first names agree, though the surnames"
-                " differ"
+                "belongs to CRM record 4711 (Jo Doe), and the first names agree, though the"
+                " surnames differ"
             ),
         ),
         (
@@ -76,16 +76,16 @@ def test_a_number_without_a_name_is_kept_by_the_company_and_says_so():
             {"email": "info@acme.example"},
             {"Email": "info@acme.example"},
             (
-                "e-mail info@acme.example is not one person's alone; CRM record 4711 has it, and the"
-                " names agree"
+                "e-mail info@acme.example is not one person's alone; CRM record 4711 has it, and"
+                " the names agree"
             ),
         ),
         (
             {"main": "030 5550000"},
             {"Home": "030 5550000"},
             (
-                "number +49 30 5550000 is not one person's alone; CRM record 4711 has it, and the names"
-                " agree"
+                "number +49 30 5550000 is not one person's alone; CRM record 4711 has it, and"
+                " the names agree"
             ),
         ),
         (
