@@ -1,26 +1,58 @@
-"""Part numbers in the names of files that are one export together."""
+"""Part numbers in the names of files that are one export together.
+
+A part number is one to three digits at the end of a name: `contacts_001`, `contacts-2`,
+`contacts (1)`, `contacts.part2`, `contacts 1of3`. The digits of a date, of a time behind a date, of
+a long id or of a hash are none. Where a name may be read in two ways it is a part: a part that is
+missed is half an export, and one too many is a question.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ENDINGS: Final = re.compile(
-    r"(?:\.(?:csv|tsv|txt|xlsx|json|jsonl|ndjson|vcf|parquet|zip|gz))+$", re.I
+    r"(?:\.(?:csv|tsv|tab|txt|xlsx|xlsm|json|jsonl|ndjson|vcf|vcard|parquet|zip|gz|gzip))+$",
+    re.IGNORECASE,
 )
+_MONTH: Final = r"(?:0[1-9]|1[0-2])"
+_DAY: Final = r"(?:0[1-9]|[12][0-9]|3[01])"
+_TIME: Final = r"[T _-]+[0-2][0-9][-_.:h]?[0-5][0-9](?:[-_.:]?[0-5][0-9])?Z?"
+_DATES: Final = re.compile(
+    rf"(?<!\d)(?:19|20)\d\d(?P<mark>[-_.]?){_MONTH}(?:(?P=mark){_DAY}(?:{_TIME})?)?(?!\d)"
+    rf"|(?<!\d)(?:{_DAY}|[1-9])(?P<dot>[-_.])(?:{_MONTH}|[1-9])(?P=dot)(?:20)?\d\d(?:{_TIME})?(?!\d)",
+    re.IGNORECASE,
+)
+"""2026-11-24, 20261124, 2026-11, 24.11.26, and each with a time behind it."""
 _PART: Final = re.compile(
-    r"(?P<base>.*?)[ _.-]*\(?(?:part[ _-]?)?(?<!\d)(?P<part>\d{1,3})(?:[ _-]?of[ _-]?(?P<of>\d{1,3}))?\)?$",
-    re.I,
+    r"(?P<base>.*?)(?P<mark>[ _.-]*\(?(?:(?<![^\W_])(?:part|teil|page|seite)[ _.-]?)?)"
+    r"(?<!\d)(?P<part>[0-9]{1,3})(?:[ _-]?(?:of|von)[ _-]?(?P<of>[0-9]{1,3}))?\)?",
+    re.IGNORECASE,
 )
-_DATE: Final = re.compile(
-    r"(?:19|20)\d\d[-_.]?\d\d(?:[-_.]?\d\d)?$|\b\d\d?[-_.]\d\d?[-_.](?:20)?\d\d$"
-)
+_WORD: Final = re.compile(r"(?:^|[\W_])[^\W\d_]+$")
+
+
+def stem(name: str) -> str:
+    """A file's name without the endings that say its format."""
+    return _ENDINGS.sub("", name)
 
 
 def split(name: str) -> tuple[str, int | None, int | None]:
-    """Base, part number, of how many."""
-    stem = _ENDINGS.sub("", name)
-    found = _PART.fullmatch(stem)
-    if found is None or not found["base"] or _DATE.search(stem):
-        return stem, None, None
-    return found["base"], int(found["part"]), int(found["of"]) if found["of"] else None
+    """The name without its part number, the number, and of how many if the name says so."""
+    whole = stem(name)
+    masked = _DATES.sub(lambda date: "#" * len(date[0]), whole)
+    found = _PART.fullmatch(masked)
+    # A number without a mark before it stands behind a word; a hash is letters mixed with digits.
+    if found is None or not (found["mark"] or not found["base"] or _WORD.search(found["base"])):
+        return whole, None, None
+    return whole[: found.end("base")], int(found["part"]), int(found["of"]) if found["of"] else None
+
+
+def missing(numbers: Iterable[int], *, of: int | None = None) -> list[int]:
+    """The parts that are lacking: from 1 (or 0, if there is one) to the last, or to `of`."""
+    there = set(numbers)
+    last = max((*there, of or 0))
+    return [number for number in range(min((1, *there)), last + 1) if number not in there]
