@@ -179,8 +179,9 @@ def _refuse_gaps(
     last, total = max(tonight), max((of for of in stated if of is not None), default=0)
     if total and (len(stated) > 1 or total < last):
         raise _incomplete("its files disagree on how many parts there are", hint=_AGAIN)
-    wanted = range(_first(tonight, earlier), max(total, last) + 1)
-    lacking = [number for number in wanted if number not in tonight]
+    lacking = parts.missing(tonight, of=total)
+    if _first(tonight, earlier) not in tonight and 1 in tonight:
+        lacking.insert(0, 0)
     if lacking:
         raise _incomplete(
             f"part {_listed(map(str, lacking))} is missing: the newest night has"

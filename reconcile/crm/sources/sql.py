@@ -46,7 +46,7 @@ _DRIVERS: Final = {
 """The drivers of our extras, for an address that names none."""
 _PATIENCE: Final = 10
 """The query may take this many timeouts as a whole."""
-_BATCH: Final = 1_000
+_BATCH: Final = 100
 _DOCTOR: Final = "then: reconcile doctor"
 
 
@@ -59,7 +59,7 @@ def fetch(place: Place, *, now: datetime) -> tuple[Original, ...]:
     """
     engine = _engine(place)
     try:
-        with engine.connect() as connection:
+        with _connected(engine) as connection:
             _only_read(connection)
             content = _queried(connection, place.sql)
             connection.rollback()
@@ -73,7 +73,7 @@ def fetch(place: Place, *, now: datetime) -> tuple[Original, ...]:
 
 def _queried(connection: sa.Connection, statement: str) -> bytes:
     # As it stands: neither a colon nor a percent sign is a parameter here.
-    options = {"no_parameters": True, "stream_results": True}
+    options = {"no_parameters": True, "stream_results": True, "max_row_buffer": _BATCH}
     result = connection.execution_options(**options).exec_driver_sql(statement)
     header = list(result.keys())
     return _text(header, sorted(_rows(header, result))).encode()
@@ -174,6 +174,13 @@ def _engine(place: Place) -> sa.Engine:
     except exc.NoSuchModuleError:
         raise _not_installed(url.drivername) from None
     except (exc.ArgumentError, TypeError, ValueError):
+        raise _no_database("has settings that can't be used") from None
+
+
+def _connected(engine: sa.Engine) -> sa.Connection:
+    try:
+        return engine.connect()
+    except TypeError:
         raise _no_database("has settings that its driver does not know") from None
 
 
