@@ -95,7 +95,10 @@ def match(
     pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
     left = _Left(
         contacts=contacts.drop(_chosen(pairs).index),
-        people=people[~people["gone"]],
+        people=people[
+            ~people["gone"]
+            & ((people["name"] != "") | people["shown"].str.contains("?", regex=False))
+        ],
         taken=pairs.loc[pairs["strength"] == Strength.STRONG, "row"],
         claims=claims,
         tagged=_with_tag(pbx, owner_tag),
@@ -370,7 +373,7 @@ class _Left:
 
     contacts: pd.DataFrame
     people: pd.DataFrame
-    """The living."""
+    """The living, those who never had a name left out."""
     taken: pd.Series[int]
     """Rows of records that are another contact's."""
     claims: Mapping[int, Claim]
@@ -435,7 +438,7 @@ def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.DataFrame
     ):
         return people
     theirs = people["name"].str.split().explode().dropna()
-    bare = people["name"].str.contains(r"\?|^\w(?: \w)*$")
+    bare = people["name"].str.contains(r"\?|^(?:\w(?: \w)*)?$")
     return people[bare | people.index.isin(theirs.index[theirs.isin(whole)])]
 
 
@@ -644,12 +647,16 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
 
     A contact that also has a number or an address of its own is judged by that one: otherwise
     nobody who ever had a switchboard number could be seen to leave. But only if its name tells it
-    from the key's carriers: a contact without a name may be any of them.
+    from the key's carriers: a contact without a name may be any of them. A role's address (info@)
+    is nobody's own, whether the CRM has it or not.
     """
     own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
     alive = found.crm_keys[~found.crm_keys["gone"] & found.crm_keys["shared"]]
     carriers = alive.groupby(["kind", "key"])["carriers"].max().rename("carriers").reset_index()
     marked = own.merge(carriers, on=["kind", "key"], how="left")
+    marked.loc[
+        marked["key"].map(is_role).astype("bool") & marked["carriers"].isna(), "carriers"
+    ] = 0
     by_value = marked.groupby(["at", "value"])["carriers"].max()
     only = by_value.isna().groupby("at").any()
     unsure = set(only[~only].index) | found.mute
@@ -666,6 +673,7 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
 def _shared_proof(kind: str, key: str, count: int, *, mute: bool) -> Proof:
     telling = "and its name tells it from none of them"
     alone = "none with this name, and it has no number or address of its own"
+    who = f"{count} in the CRM share it" if count else "it is for a task and is no person's"
     return Proof(
         kind=kind,
         strength=Strength.WEAK,
@@ -673,7 +681,7 @@ def _shared_proof(kind: str, key: str, count: int, *, mute: bool) -> Proof:
         crm_id="",
         crm_row=0,
         crm_name="",
-        why=f"{max(count, 1)} in the CRM share it, {telling if mute else alone}",
+        why=f"{who}, {telling if mute else alone}",
     )
 
 

@@ -32,21 +32,24 @@ class Sought(NamedTuple):
         agreed = agreement(self.name, name)
         enough = self.least is not None and agreed >= self.least
         same_company = self.company != "" and self.company == company
-        return agreed if enough or (same_company and agreed >= Agreement.INITIALS) else None
+        least = Agreement.INITIALS if name or self.least is None else Agreement.UNKNOWN
+        return agreed if enough or (same_company and agreed >= least) else None
 
 
 def find(sought: Iterable[Sought], people: Iterable[tuple[int, str, str]]) -> dict[int, int]:
     """Position of a contact → row of the living record that it most likely is.
 
-    `people` are (row, name, company), names and companies in their comparable forms.
+    `people` are (row, name, company), names and companies in their comparable forms. A name is ""
+    if a code page took all of its letters: where no record is known, it may be anybody's there.
     """
     by_form: dict[str, list[Sought]] = {}
     for one in sought:
-        for form in _forms_sought(one.name):
+        for form in (f"lost:{one.company}", *_forms_sought(one.name)):
             by_form.setdefault(form, []).append(one)
     best: dict[int, tuple[Agreement, int]] = {}
     for row, name, company in people:
-        for one in {s for form in _forms_known(name) for s in by_form.get(form, ())}:
+        forms = _forms_known(name) if name else (f"lost:{company}",)
+        for one in {s for form in forms for s in by_form.get(form, ())}:
             agreed = one.fits(name, company)
             if agreed is not None and (one.at not in best or best[one.at][0] < agreed):
                 best[one.at] = agreed, row

@@ -156,6 +156,14 @@ def test_a_leaver_with_a_number_of_their_own_is_not_kept_by_the_switchboard():
     assert found.unseen == ("0151 23456789",)
 
 
+def test_a_role_address_is_no_address_of_ones_own():
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "Business": SWITCHBOARD}
+    found = only(_two_people(), b.pbx({**contact, "Email": "kontakt@gone.de"}))
+    assert found.strength is Strength.WEAK
+    assert "no number or address of its own" in str(found.proofs[0])
+    assert only(_two_people(), b.pbx({**contact, "Email": "eve@gone.de"})).strength is None
+
+
 @pytest.mark.parametrize("name", ["B. Ray", "Ben Ray"])
 def test_a_shared_number_with_initials_or_half_a_name_is_weak(name):
     first, last = name.split()

@@ -106,6 +106,23 @@ def test_a_record_with_half_a_name_may_be_anybody_with_that_half(known):
     assert strength("Ann Lee", record=record) is None
 
 
+@pytest.mark.parametrize(
+    ("company", "crm_id", "lost", "expected"),
+    [
+        ("VESTA", "", "??", Strength.WEAK),
+        ("VESTA", "", "", None),  # a record that never had a name
+        ("VESTA", "gone", "??", None),
+        ("Other", "", "??", None),
+        ("", "", "??", None),
+    ],
+)
+def test_a_name_that_lost_all_its_letters_may_be_anybodys_in_that_company(
+    company, crm_id, lost, expected
+):
+    record = {**ISLA, "first_name": lost, "last_name": lost and "???"}
+    assert strength("高橋 翔太", company=company, crm_id=crm_id, record=record) is expected
+
+
 def test_an_adopted_contact_is_compared_by_its_name_too():
     pbx = b.pbx({"Id": 1, "LastName": "I. Smith", "Home": "030 999999"})
     claims = {1: b.claim(pbx.contact(0), crm_id="", origin=ClaimOrigin.ADOPT)}
