@@ -5,7 +5,7 @@ Everything here is journalled like a night's run, and guarded by the same precon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +32,7 @@ from reconcile.model import (
 from reconcile.pbx.client import PbxWriter
 from reconcile.pbx.connection import origin
 from reconcile.planning import Request, planned_decisions, resolve_intents
+from reconcile.report.forget import forget
 from reconcile.run import apply_plan, prove_guard
 from reconcile.session import Session, World, opened
 from reconcile.store.ledger import Ledger
@@ -275,12 +276,18 @@ def purge_once(config: Config, world: World, contact_id: int | None) -> PurgeRes
     """Remove what is older than `state.keep_days`, or all that is kept of one contact."""
     now = world.clock()
     url, base = config.state.url, config.base
-    before = now - timedelta(days=config.state.keep_days) if contact_id is None else None
+    before = now - timedelta(days=config.state.keep_days)
     with (
         RunLock(url, base=base, command="db purge", now=now),
         Ledger.open(url, base=base, pbx_url=origin(config.pbx.url)) as ledger,
     ):
-        return ledger.purge(before=before, contact_id=contact_id)
+        if contact_id is None:
+            return ledger.purge(before=before)
+        graves = ledger.tombstones()
+        same = {g.contact_id for g in graves if g.restored_as == contact_id}
+        result = ledger.purge(contact_id=contact_id)
+        reports = config.path(config.report.directory)
+        return replace(result, reports=forget(reports, frozenset({contact_id, *same})))
 
 
 # ---------------------------------------------------------------------------- one contact

@@ -28,7 +28,7 @@ from reconcile.model import (
     Subject,
 )
 from reconcile.report import build as reporting
-from reconcile.report import files
+from reconcile.report import evidence, files
 from reconcile.report.build import Result
 from reconcile.session import place_of
 
@@ -338,6 +338,9 @@ def close(session: Session, result: Result, request: Request) -> Report:
         return report
     try:
         files.write(report, session.reports)
+        if finished.plan is not None:
+            parts = reporting.every_contact(finished, masked=config.report.mask)
+            evidence.write(parts, session.reports, result.run_id)
     finally:
         session.ledger.finish_run(
             result.run_id,

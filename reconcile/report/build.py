@@ -112,6 +112,7 @@ def build(
         missing=_missing(matching),
         duplicates=_duplicates(matching),
         previous=_previous(previous, contacts),
+        masked=False,
     )
     return mask.masked(report) if masked else report
 

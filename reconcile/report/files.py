@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -16,10 +17,11 @@ from reconcile.errors import StateError, UsageError
 from reconcile.report.model import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
-_NAME = "report.json"
+NAME: Final = "report.json"
 
 
 def check_writable(directory: Path) -> None:
@@ -29,20 +31,26 @@ def check_writable(directory: Path) -> None:
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise unwritable(directory, error) from error
 
 
 def write(report: Report, directory: Path) -> Path:
     """Write report.json of a recorded run and point `latest` at it; gives the file's path."""
-    folder = directory / folder_name(report.run.id or 0)
+    file = path(directory, report.run.id or 0)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_whole(folder / _NAME, report.to_json())
-        _point_latest(directory, folder.name)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        put(report, file)
+        _point_latest(directory, file.parent.name)
     except OSError as error:
         done = "What the run did stands in the state; only its report is missing."
-        raise _unwritable(directory, error, consequence=done) from error
-    return folder / _NAME
+        raise unwritable(directory, error, consequence=done) from error
+    return file
+
+
+def put(report: Report, path: Path) -> None:
+    """Write the report to the file."""
+    with whole(path) as file:
+        file.write(report.to_json().encode())
 
 
 def folder_name(run_id: int) -> str:
@@ -50,16 +58,36 @@ def folder_name(run_id: int) -> str:
     return f"run-{run_id:06d}"
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Temporary file beside it, fsync, rename: a reader sees the old report or the new one."""
+def path(directory: Path, run_id: int) -> Path:
+    """Where the report of a run is, or would be."""
+    return directory / folder_name(run_id) / NAME
+
+
+def has(directory: Path, run_id: int) -> bool:
+    """Whether the run left a report."""
+    return path(directory, run_id).is_file()
+
+
+def run_ids(directory: Path) -> list[int]:
+    """The runs that have a folder, the oldest first."""
+    numbers = (folder.name.removeprefix("run-") for folder in directory.glob("run-*"))
+    return sorted(map(int, filter(str.isdecimal, numbers)))
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes its place when it is complete: a reader sees the old or the new.
+
+    Temporary file beside it, private to its owner, fsync, rename.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the pair of mkstemp
-    except OSError:
+    except BaseException:
         os.unlink(temporary)  # noqa: PTH108 - as above
         raise
 
@@ -71,7 +99,8 @@ def _point_latest(directory: Path, target: str) -> None:
     temporary.replace(directory / "latest")
 
 
-def _unwritable(directory: Path, error: OSError, *, consequence: str = "") -> StateError:
+def unwritable(directory: Path, error: OSError, *, consequence: str = "") -> StateError:
+    """The error for a folder of reports that takes none."""
     return StateError(
         f"No report can be written to {directory}: {error.strerror or error}.",
         hint="make room or mend the folder's rights, then: reconcile history",
@@ -82,10 +111,10 @@ def _unwritable(directory: Path, error: OSError, *, consequence: str = "") -> St
 
 def read(directory: Path, run_id: int | None = None) -> Report:
     """The report of a run, or the latest one; raises UsageError if there is none."""
-    path = directory / (folder_name(run_id) if run_id is not None else "latest") / _NAME
+    file = directory / (folder_name(run_id) if run_id is not None else "latest") / NAME
     which = f"run {run_id}" if run_id is not None else "any run"
     try:
-        return Report.model_validate_json(path.read_bytes())
+        return Report.model_validate_json(file.read_bytes())
     except FileNotFoundError as error:
         message = f"There is no report of {which} in {directory}."
         raise UsageError(message, hint="reconcile history") from error
@@ -106,7 +135,7 @@ def prune(directory: Path, *, before: datetime) -> int:
     """Remove the folders of runs whose report is older than `before`; gives their number."""
     removed = 0
     for folder in sorted(directory.glob("run-*")):
-        file = folder / _NAME
+        file = folder / NAME
         if file.is_file() and file.stat().st_mtime < before.timestamp():
             shutil.rmtree(folder)
             removed += 1

@@ -48,6 +48,7 @@ def masked(report: Report) -> Report:
     """The report without readable personal data."""
     return report.model_copy(
         update={
+            "masked": True,
             "contacts": tuple(contact(part) for part in report.contacts),
             "drift": tuple(
                 d.model_copy(update={"crm": _each(d.crm), "pbx": _each(d.pbx)})
@@ -84,14 +85,19 @@ def contact(part: ContactPart) -> ContactPart:
     )
 
 
-def hides(part: ContactPart) -> bool:
-    """Whether the contact is masked, and so can't be found by a name, number or address."""
-    return (part.name, part.company, part.numbers, part.email) == (
-        name(part.name),
-        name(part.company),
-        tuple(number(n) for n in part.numbers),
-        email(part.email),
-    )
+def is_masked(report: Report) -> bool:
+    """Whether names, numbers and addresses of a report can't be read.
+
+    Reports of older versions don't say; there, nobody with a readable one is what tells.
+    """
+    if report.masked is not None:
+        return report.masked
+    told = [part for part in report.contacts if any(_personal(part))]
+    return bool(told) and all(_personal(part) == _personal(contact(part)) for part in told)
+
+
+def _personal(part: ContactPart) -> tuple[str, ...]:
+    return (part.name, part.company, part.email, *part.numbers)
 
 
 def sentence(plain: str, shown: Mapping[str, str]) -> str:

@@ -191,6 +191,9 @@ class Report(_Part):
     missing: tuple[MissingPart, ...] = ()
     duplicates: tuple[DuplicatePart, ...] = ()
     previous: PreviousPart | None = None
+    masked: bool | None = None
+    """Whether personal data is shown as initials and last digits; None: an older version wrote it,
+    which did not say."""
 
     def to_json(self) -> str:
         """The content of report.json."""

@@ -39,6 +39,8 @@ class PurgeResult:
     claims: int = 0
     """Claims that lost the contact's name."""
     runs: int = 0
+    reports: int = 0
+    """Runs whose report told of the contact and does not any more."""
     kept: int = 0
     """Tombstones that had to stay, because nobody knows yet what became of the contact."""
 
