@@ -268,6 +268,30 @@ def history(context: click.Context, limit: int, *, as_json: bool) -> int:
     return 0
 
 
+@group.command()
+@click.argument("who", nargs=-1, required=True)
+@click.option("--run", "run_id", type=int, help="In this run; else in the latest with evidence.")
+@_JSON
+@click.pass_context
+def explain(
+    context: click.Context, who: tuple[str, ...], run_id: int | None, *, as_json: bool
+) -> int:
+    """Why a contact is kept, waiting or deleted, or was.
+
+    WHO is its Id, a number in any way of typing, an e-mail address, a CRM id, a name or a company.
+    """
+    from reconcile.cli import show
+    from reconcile.report import explain as explaining
+
+    config = _config(context)
+    meant = explaining.Who.of(
+        " ".join(who), region=config.crm.region, outside_prefix=config.pbx.outside_prefix
+    )
+    found = explaining.explain(config.path(config.report.directory), meant, run_id)
+    click.echo(show.as_json(found) if as_json else show.explained(found))
+    return 0
+
+
 # ---------------------------------------------------------------------------- by hand
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconcile.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from reconcile.byhand import Adoption, Restored
     from reconcile.crm import Reading
     from reconcile.doctor import Check
     from reconcile.model import RunRecord
+    from reconcile.report.explain import Explained, Explanation
+    from reconcile.report.model import ContactPart
     from reconcile.store.migrate import CheckResult
     from reconcile.store.purging import PurgeResult
 
@@ -25,6 +28,8 @@ def as_json(value: Any) -> str:  # noqa: ANN401 - any of our frozen dataclasses,
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - as above
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -80,7 +85,8 @@ def purged(result: PurgeResult) -> str:
     """What `db purge` removed."""
     return (
         f"Removed: {result.tombstones} tombstones, the names of {result.claims} claims,"
-        f" {result.runs} runs. Kept because a run died over them: {result.kept}."
+        f" {result.runs} runs, what {result.reports} reports told of it."
+        f" Kept because a run died over them: {result.kept}."
     )
 
 
@@ -113,6 +119,49 @@ def adopted(offered: Adoption, *, done: bool) -> str:
     else:
         lines.append("No contact was claimed. Next: reconcile plan")
     return _lines(lines)
+
+
+def explained(found: Explanation) -> str:
+    """Each contact with its verdict, all that was found out about it, and the next command."""
+    from reconcile.report import explain
+
+    lines = [f"run {found.run}, {found.command}, {_moment(found.started_at)}"]
+    lines += [] if found.complete else [explain.INCOMPLETE]
+    lines += [explain.MASKED] if found.masked else []
+    return _lines([*lines, *(line for each in found.contacts for line in _explained(each))])
+
+
+def _explained(found: Explained) -> list[str]:
+    part = found.contact
+    told = ", ".join(filter(None, (part.name, part.company))) or "no name"
+    exports = f"{part.absent_exports} export{'' if part.absent_exports == 1 else 's'}"
+    rows = [
+        ("numbers", ", ".join(part.numbers)),
+        ("e-mail", part.email),
+        (part.verdict.value, part.reason),
+        *(("evidence", sentence) for sentence in part.evidence if sentence != part.reason),
+        ("CRM record", part.crm_id),
+        ("absent", part.first_absent and f"since {_moment(part.first_absent)}, in {exports}"),
+        ("due", part.due and f"from {_moment(part.due)}"),
+        ("outcome", _outcome(part)),
+        ("next", found.next),
+    ]
+    by = _FOUND_BY.get(found.found_by, found.found_by)
+    title = f"contact {part.id}: {told} (found by its {by})"
+    return ["", title, *(f"  {name}: {said}" for name, said in rows if said)]
+
+
+_FOUND_BY: Final = {"id": "Id", "crm_id": "CRM id", "email": "e-mail address"}
+
+
+def _outcome(part: ContactPart) -> str:
+    if part.outcome is None:
+        return ""
+    return f"{part.outcome} ({part.outcome_detail or 'no detail'}; guard {part.guard})"
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M UTC}" if moment else ""
 
 
 def reading(read: Reading) -> str:
