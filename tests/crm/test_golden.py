@@ -1,21 +1,14 @@
-"""Exports as the CRMs write them, each with the records that must come of it.
-
-`goldens/NAME.csv` is the export, byte for byte with the quirks of its CRM; `goldens/NAME.json` says
-how it is read: each record with the values that are not empty, `inactive` the rows that
-`crm.inactive = "gone"` takes away besides (null: refused under that policy).
-"""
+"""Each golden gives its records, and nothing else; `golden.py` says what a golden is."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import typing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crm.golden import EXPECTED, FOLDER, NAMES, TEXT, Golden, values
 
 from reconcile import crm
 from reconcile.config import Crm
@@ -24,12 +17,9 @@ from reconcile.crm.columns import clean
 from reconcile.errors import ExportRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from reconcile.model import CrmSnapshot
-
-FOLDER = Path(__file__).parent / "goldens"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.csv"))
 ALWAYS = {
     "row",
     "id",
@@ -43,37 +33,14 @@ ALWAYS = {
 }
 
 
-@dataclass(frozen=True)
-class Golden:
-    content: bytes
-    expected: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        return self.content.decode(self.expected["encoding"])
-
-
-def load(name: str) -> Golden:
-    content = (FOLDER / f"{name}.csv").read_bytes()
-    return Golden(content, json.loads((FOLDER / f"{name}.json").read_text("utf-8")))
-
-
-GOLDENS = {name: load(name) for name in NAMES}
-
-
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=TEXT)
 def golden(request: pytest.FixtureRequest) -> Golden:
-    return GOLDENS[request.param]
-
-
-def values(snapshot: CrmSnapshot) -> list[dict[str, Any]]:
-    """The records as the expectations write them."""
-    rows = snapshot.records.to_dict(orient="records")
-    return [{str(k): v for k, v in row.items() if v not in ("", False)} for row in rows]
+    return TEXT[request.param]
 
 
 def test_no_golden_lacks_its_expectation_and_no_expectation_its_golden() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+    expected = {p.name.removesuffix(EXPECTED) for p in FOLDER.iterdir() if EXPECTED in p.name}
+    assert expected == set(NAMES)
     assert len(NAMES) > 25
 
 
@@ -82,7 +49,7 @@ def test_no_golden_lacks_its_expectation_and_no_expectation_its_golden() -> None
 
 def test_every_record_is_read_whole_and_as_text(golden: Golden, read: Any) -> None:
     snapshot = read(golden.content)
-    assert values(snapshot) == golden.expected["records"]
+    assert values(snapshot) == golden.records
     records = snapshot.records
     assert set(records.columns) >= ALWAYS
     text = records.drop(columns=["row", "gone"])
@@ -94,7 +61,7 @@ def test_every_record_is_read_whole_and_as_text(golden: Golden, read: Any) -> No
 def test_the_evidence_says_what_the_file_was(golden: Golden, read: Any, now: Any) -> None:
     source, expected = read(golden.content).source, golden.expected
     assert source.encoding == expected["encoding"]
-    assert source.format == f"csv; delimiter {json.dumps(expected['delimiter'])}"
+    assert source.format == expected["format"]
     assert source.rejected == sum(expected["ignored"].values())
     assert source.records == len(expected["records"])
     assert source.gone == sum(r.get("gone", False) for r in expected["records"])
@@ -146,8 +113,8 @@ def test_it_is_read_by_the_mapping_of_no_other_crm(golden: Golden, export: Any) 
     path = export(golden.content)
     own = {c.header.casefold() for c in crm.describe(path, mapping={}).columns}
     tried = 0
-    for other in GOLDENS.values():
-        keys = [key for record in other.expected["records"] for key in record]
+    for other in TEXT.values():
+        keys = [key for record in other.records for key in record]
         foreign = [key.split(":", 1)[1] for key in keys if key.startswith(("phone:", "email:"))]
         for header in [h for h in foreign if h.casefold() not in own][:1]:
             shown = crm.describe(path, mapping={"phone": header})
@@ -165,7 +132,7 @@ def test_cut_at_any_byte_it_is_refused_or_loses_whole_records(golden: Golden, re
 
     Only the guards see that: the export has shrunk, or contacts are lost that used to match.
     """
-    whole, seen = golden.expected["records"], set()
+    whole, seen = golden.records, set()
     for part in (golden.content[:size] for size in range(len(golden.content) + 1)):
         if has_no_whole_table(part):
             continue
@@ -262,7 +229,7 @@ def keys(records: list[dict[str, Any]], *, without: set[str]) -> list[dict[str, 
 
 CASES = [
     (name, inactive)
-    for name, golden in GOLDENS.items()
+    for name, golden in TEXT.items()
     for inactive in ("keep", "gone" if golden.expected["inactive"] else "")
     if inactive
 ]
@@ -278,7 +245,7 @@ def test_whatever_becomes_of_a_column_nobody_is_lost_unseen(
     guards compare from night to night, or in a note; except that two neighbours with the same kind
     of content (two names, two numbers, a number and a fax) can't be told apart.
     """
-    golden = GOLDENS[name]
+    golden = TEXT[name]
 
     def records_of(content: bytes) -> tuple[Path, list[dict[str, Any]]]:
         path = export(content)
@@ -287,7 +254,7 @@ def test_whatever_becomes_of_a_column_nobody_is_lost_unseen(
         return path, [{k: v for k, v in record.items() if k != "row"} for record in records]
 
     path, before = records_of(changed(golden, lambda row, _: row))
-    assert len(before) == len(golden.expected["records"])
+    assert len(before) == len(golden.records)
     looked = look(path, inactive)
     for concerned, change in changes(golden):
         try:
