@@ -1,64 +1,60 @@
-"""The table of the book, at the end of the run, whichever worker a book was tried in."""
+"""The tables of the book, at the end of the run, whichever worker a book was tried in."""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict
 
 import pytest
-from book.oracle import Tally
 
 _KEY = "book"
-_HEAD = (
-    "format",
-    "books",
-    "people",
-    "contacts",
-    "claimed",
-    "leavers",
-    "found",
-    "review",
-    "missed",
-    "wrong",
-)
+_SHARE = "of findable"
 
 
 @pytest.fixture
 def table(record_property):
-    """Take one line of the table: `table(section, format, tally)`."""
+    """Take one line of a table: `table(title, name, tally)`, a dataclass of numbers that add up."""
 
-    def take(section: str, name: str, tally: Tally) -> None:
-        record_property(_KEY, json.dumps([section, name, asdict(tally)]))
+    def take(title: str, name: str, tally) -> None:
+        record_property(_KEY, json.dumps([title, name, asdict(tally)]))
 
     return take
 
 
 def pytest_terminal_summary(terminalreporter):
     """Add up what the tests took."""
-    sections: dict[str, dict[str, Tally]] = defaultdict(dict)
+    tables: dict[str, dict[str, Counter]] = defaultdict(dict)
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
             for key, value in getattr(report, "user_properties", ()):
                 if key == _KEY and report.when == "call":
-                    section, name, tally = json.loads(value)
-                    sections[section].setdefault(name, Tally()).add(Tally(**tally))
-    for section, lines in sections.items():
-        _write(terminalreporter, section, lines)
+                    title, name, numbers = json.loads(value)
+                    line = tables[title].setdefault(name, Counter(dict.fromkeys(numbers, 0)))
+                    line.update(numbers)
+    for title, lines in tables.items():
+        _write(terminalreporter, title, lines)
 
 
-def _write(terminalreporter, section: str, lines: dict[str, Tally]) -> None:
-    total = Tally()
-    for tally in lines.values():
-        total.add(tally)
-    terminalreporter.section(section)
-    terminalreporter.write_line(_line(_HEAD))
-    for name, tally in {**lines, "all": total}.items():
-        terminalreporter.write_line(
-            _line((name, *asdict(tally).values())) + f"  {tally.share:7.2%}"
-        )
+def _write(terminalreporter, title: str, lines: dict[str, Counter]) -> None:
+    total = Counter()
+    for line in lines.values():
+        total.update(line)
+    names = list(next(iter(lines.values())))
+    terminalreporter.section(title)
+    terminalreporter.write_line(_row("", [name.replace("_", " ") for name in names], [_SHARE]))
+    for name, line in {**lines, "all": total}.items():
+        terminalreporter.write_line(_row(name, [line[n] for n in names], _share(line)))
 
 
-def _line(cells) -> str:
-    first, *others = map(str, cells)
-    return f"{first:<26}" + "".join(f"{cell:>9}" for cell in others)
+def _share(line: Counter) -> list[str]:
+    findable = line["found"] + line["missed"]
+    return [f"{line['found'] / findable:.2%}"] if findable else []
+
+
+def _row(first: str, cells, last) -> str:
+    return (
+        f"{first:<24}"
+        + "".join(f"{cell:>10}" for cell in cells)
+        + "".join(map("{:>13}".format, last))
+    )

@@ -1,22 +1,23 @@
-"""One writer for each CRM's export: its headers, ids and quirks, around the same records."""
+"""One writer for each kind of export, around the same records: twenty that write delimited text."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from book import headers
 from book.sides import Form, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-Columns = dict[str, "Callable[[Row], str]"]
+    from book.headers import Columns
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    Files = dict[str, bytes]
+
+FILE = "contacts.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,91 +26,13 @@ class Layout:
 
     name: str
     form: Form
-    file: str
+    write: Callable[[Sequence[Row]], Files]
     id: Callable[[int], str] = str
-    write: Callable[[Sequence[Row]], bytes]
-
-
-# ---------------------------------------------------------------------------- ids
-
-
-def salesforce(number: int) -> str:
-    """Fifteen characters in which case counts: the next number may be the same letter, large."""
-    digits, rest = "", number
-    while rest:
-        rest, at = divmod(rest, len(_LETTERS))
-        digits = _LETTERS[at] + digits
-    return f"0035g00000{digits:A>5}"
-
-
-def salesforce_18(number: int) -> str:
-    """With the suffix that says which letters are large."""
-    short = salesforce(number)
-    parts = (short[:5], short[5:10], short[10:])
-    bits = (sum(c.isupper() << at for at, c in enumerate(part)) for part in parts)
-    return short + "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[b] for b in bits)
-
-
-def zoho(number: int) -> str:
-    """Eighteen digits behind a word."""
-    return f"zcrm_{365239700000000000 + number}"
-
-
-def guid(number: int) -> str:
-    """As Dynamics and SuiteCRM have them."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
-
-
-def odoo(number: int) -> str:
-    """An external id."""
-    return f"__export__.res_partner_{number}_{guid(number)[:8]}"
-
-
-def espo(number: int) -> str:
-    """Seventeen hexadecimal digits."""
-    return guid(number).replace("-", "")[:17]
-
-
-def contact_number(number: int) -> str:
-    """What vtiger exports instead of an id."""
-    return f"CON{number}"
-
-
-def freshsales(number: int) -> str:
-    """Eleven digits."""
-    return str(70001200000 + number)
-
-
-# ---------------------------------------------------------------------------- tables
-
-
-def _const(text: str) -> Callable[[Row], str]:
-    return lambda row: text  # noqa: ARG005
-
-
-def _id(make: Callable[[int], str]) -> Callable[[Row], str]:
-    return lambda row: make(row.record)
-
-
-def _field(name: str) -> Callable[[Row], str]:
-    return lambda row: getattr(row, name)
-
-
-def _country(at: int) -> Callable[[Row], str]:
-    return lambda row: row.country[at]
-
-
-def _is(state: str, yes: str, no: str) -> Callable[[Row], str]:
-    return lambda row: yes if row.state == state else no
-
-
-def _several(*names: str) -> Callable[[Row], str]:
-    """What has no column of its own stands in another one's."""
-    return lambda row: "; ".join(filter(None, (getattr(row, name) for name in names)))
-
-
-def _company_id(make: Callable[[int], str]) -> Callable[[Row], str]:
-    return lambda row: make(row.company_id) if row.company_id else ""
+    source: str = FILE
+    """What the configuration would name."""
+    columns: Columns | None = None
+    """Of delimited text, with the dialect that `delimited` takes."""
+    dialect: Mapping[str, Any] = field(default_factory=dict)
 
 
 def table(columns: Columns, rows: Sequence[Row]) -> list[list[str]]:
@@ -118,369 +41,53 @@ def table(columns: Columns, rows: Sequence[Row]) -> list[list[str]]:
 
 
 def delimited(
-    columns: Columns,
+    lines: Sequence[Sequence[str]],
     *,
     delimiter: str = ",",
     encoding: str = "utf-8",
     quoting: int = csv.QUOTE_MINIMAL,
     end: str = "\n",
     footer: str = "",
-) -> Callable[[Sequence[Row]], bytes]:
-    """A writer of delimited text."""
-
-    def write(rows: Sequence[Row]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(
-            table(columns, rows)
-        )
-        return (text.getvalue() + footer).encode(encoding, "replace")
-
-    return write
+) -> bytes:
+    """Delimited text in the dialect of a program."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(lines)
+    return (text.getvalue() + footer).encode(encoding, "replace")
 
 
-def phones_of(row: Row) -> list[tuple[str, str]]:
-    """(kind, number) of those that the record has, with the fax."""
-    pairs = (("Office", row.work), ("Mobile", row.mobile), ("Home", row.home), ("Other", row.other))
-    return [(kind, number) for kind, number in (*pairs, ("Fax", row.fax)) if number]
+# ---------------------------------------------------------------------------- dialects
 
-
-def espo_phones(row: Row) -> str:
-    """`phoneNumberData`."""
-    entries = [
-        {"phoneNumber": number, "primary": not at, "type": kind}
-        for at, (kind, number) in enumerate(phones_of(row))
-    ]
-    return json.dumps(entries, ensure_ascii=False) if entries else ""
-
-
-def espo_addresses(row: Row) -> str:
-    """`emailAddressData`."""
-    entries = [
-        {"emailAddress": address, "primary": not at}
-        for at, address in enumerate(filter(None, (row.email, row.email2)))
-    ]
-    return json.dumps(entries, ensure_ascii=False) if entries else ""
-
-
-# ---------------------------------------------------------------------------- the CRMs
-
-HUBSPOT: Columns = {
-    "Record ID": _id(str),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Email": _field("email"),
-    "Phone Number": _several("work", "home", "other"),
-    "Mobile Phone Number": _field("mobile"),
-    "Fax Number": _field("fax"),
-    "Job Title": _field("department"),
-    "Company Name": _field("company"),
-    "Associated Company IDs (Primary)": _company_id(str),
-    "Contact owner": _const("Ann Admin"),
-    "Lifecycle Stage": _const("customer"),
-    "Country/Region": _country(0),
-    "Additional email addresses": _field("email2"),
-}
-HUBSPOT_DE: Columns = {
-    "Datensatz-ID": _id(str),
-    "Vorname": _field("first"),
-    "Nachname": _field("last"),
-    "E-Mail": _several("email", "email2"),
-    "Telefonnummer": _several("work", "home", "other"),
-    "Mobiltelefonnummer": _field("mobile"),
-    "Jobbezeichnung": _field("department"),
-    "Unternehmensname": _field("company"),
-    "Lifecycle-Phase": _const("Kunde"),
-    "Für Kontakt zuständiger Mitarbeiter": _const("Ann Admin"),
-    "Land/Region": _country(1),
-}
-SALESFORCE_REPORT: Columns = {
-    "Salutation": _field("salutation"),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Title": _field("department"),
-    "Account Name": _field("company"),
-    "Mailing Country": _country(0),
-    "Phone": _field("work"),
-    "Mobile": _field("mobile"),
-    "Home Phone": _several("home", "other"),
-    "Email": _several("email", "email2"),
-    "Contact Owner": _const("Ann Admin"),
-    "Contact ID": _id(salesforce),
-}
+QUOTED: dict[str, Any] = {"quoting": csv.QUOTE_ALL, "end": "\r\n"}
+_ANSI: dict[str, Any] = {"encoding": "cp1252", **QUOTED}
 _FOOTER = (
     '\n"Contacts with numbers"\n'
     '"Copyright (c) 2000-2026 salesforce.com, inc. All rights reserved."\n'
     '"Confidential Information - Do Not Distribute"\n"Generated By:  Ann Admin"\n"Example GmbH"\n'
 )
-DATA_LOADER: Columns = {
-    "ID": _id(salesforce_18),
-    "ISDELETED": lambda row: "true" if row.state in {"deleted", "merged"} else "false",
-    "MASTERRECORDID": lambda row: salesforce_18(row.master) if row.master else "",
-    "ACCOUNTID": _company_id(salesforce_18),
-    "ACCOUNT.NAME": _field("company"),
-    "ACCOUNT.PHONE": _field("main"),
-    "LASTNAME": _field("last"),
-    "FIRSTNAME": _field("first"),
-    "PHONE": _field("work"),
-    "FAX": _field("fax"),
-    "MOBILEPHONE": _field("mobile"),
-    "HOMEPHONE": _field("home"),
-    "OTHERPHONE": _field("other"),
-    "EMAIL": _several("email", "email2"),
-    "MAILINGCOUNTRY": _country(0),
-    "LASTMODIFIEDDATE": _const("2026-10-01T10:00:00.000Z"),
-}
-ZOHO: Columns = {
-    "Record Id": _id(zoho),
-    "Contact Owner.id": _const("zcrm_365239700000100001"),
-    "Contact Owner": _const("Ann Admin"),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Account Name.id": _company_id(zoho),
-    "Account Name": _field("company"),
-    "Email": _field("email"),
-    "Title": _field("department"),
-    "Phone": _field("work"),
-    "Home Phone": _field("home"),
-    "Other Phone": _field("other"),
-    "Fax": _field("fax"),
-    "Mobile": _field("mobile"),
-    "Contact Name": _field("full"),
-    "Mailing Country": _country(0),
-    "Secondary Email": _field("email2"),
-}
-PIPEDRIVE: Columns = {
-    "Person - ID": _id(str),
-    "Person - Name": _field("full"),
-    "Person - First name": _field("first"),
-    "Person - Last name": _field("last"),
-    "Person - Organization": _field("company"),
-    "Person - Phone - Work": lambda row: ", ".join(filter(None, (row.work, row.other))),
-    "Person - Phone - Home": _field("home"),
-    "Person - Phone - Mobile": _field("mobile"),
-    "Person - Email - Work": _field("email"),
-    "Person - Email - Home": _field("email2"),
-    "Person - Owner": _const("Ann Admin"),
-}
-PIPEDRIVE_DE: Columns = {
-    "Person - ID": _id(str),
-    "Person - Name": _field("full"),
-    "Person - Organisation": _field("company"),
-    "Person - Telefon - Büro": _field("work"),
-    "Person - Telefon - Privat": _field("home"),
-    "Person - Telefon - Mobil": _field("mobile"),
-    "Person - Telefon - Sonstiger": _field("other"),
-    "Person - E-Mail - Büro": _several("email", "email2"),
-}
-DYNAMICS: Columns = {
-    "(Do Not Modify) Contact": _id(guid),
-    "(Do Not Modify) Row Checksum": _const("aGVsbG8="),
-    "(Do Not Modify) Modified On": _const("10/1/2026 10:00"),
-    " Full Name": _field("full"),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Job Title": _field("department"),
-    "Company Name": _field("company"),
-    "Email": _field("email"),
-    "Email Address 2": _field("email2"),
-    "Business Phone": _several("work", "other"),
-    "Home Phone": _field("home"),
-    "Mobile Phone": _field("mobile"),
-    "Fax": _field("fax"),
-    "Owner": _const("Ann Admin"),
-    "Status": _is("archived", "Inactive", "Active"),
-}
-ODOO: Columns = {
-    "External ID": _id(odoo),
-    "Name": _field("full"),
-    "Is a Company": _const(""),
-    "Related Company": _field("company"),
-    "Phone": _several("work", "home", "other"),
-    "Mobile": _field("mobile"),
-    "Email": _several("email", "email2"),
-    "Country": _country(0),
-    "Active": _is("archived", "False", "True"),
-}
-SUITE: Columns = {
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "ID": _id(guid),
-    "Salutation": _field("salutation"),
-    "Department": _field("department"),
-    "Account Name": _field("company"),
-    "Email Address": _field("email"),
-    "Non Primary E-mails": _field("email2"),
-    "Mobile": _field("mobile"),
-    "Office Phone": _field("work"),
-    "Home": _field("home"),
-    "Other Phone": _field("other"),
-    "Fax": _field("fax"),
-    "Primary Address Country": _country(0),
-    "Deleted": _const("0"),
-}
-VTIGER: Columns = {
-    "First Name": _field("first"),
-    "Contact Id": _id(contact_number),
-    "Office Phone": _field("work"),
-    "Last Name": _field("last"),
-    "Mobile": _field("mobile"),
-    "Organization Name": lambda row: f"Accounts::::{row.company}" if row.company else "",
-    "Home Phone": _field("home"),
-    "Secondary Phone": _field("other"),
-    "Fax": _field("fax"),
-    "Department": _field("department"),
-    "Primary Email": _field("email"),
-    "Secondary Email": _field("email2"),
-    "Do Not Call": _const("no"),
-}
-ESPO: Columns = {
-    "id": _id(espo),
-    "name": _field("full"),
-    "firstName": _field("first"),
-    "lastName": _field("last"),
-    "emailAddress": _field("email"),
-    "emailAddressData": espo_addresses,
-    "phoneNumber": _field("work"),
-    "phoneNumberData": espo_phones,
-    "addressCountry": _country(0),
-    "accountId": _company_id(espo),
-    "accountName": _field("company"),
-}
-FRESHSALES: Columns = {
-    "Contact : Id": _id(freshsales),
-    "Contact : First name": _field("first"),
-    "Contact : Last name": _field("last"),
-    "Contact : Emails": lambda row: ";\n".join(filter(None, (row.email, row.email2))),
-    "Contact : Work": _field("work"),
-    "Contact : Mobile": _field("mobile"),
-    "Contact : Other phone numbers": _several("home", "other"),
-    "Contact : Accounts": _field("company"),
-}
-KEAP: Columns = {
-    "Id": _id(str),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Company": _field("company"),
-    "Email": _field("email"),
-    "Email 2": _field("email2"),
-    "Phone 1": _field("work"),
-    "Phone 1 Ext": _const(""),
-    "Phone 1 Type": _const("Work"),
-    "Phone 2": _field("mobile"),
-    "Phone 2 Type": _const("Mobile"),
-    "Phone 3": _several("home", "other"),
-    "Phone 3 Type": _const("Home"),
-    "Fax 1": _field("fax"),
-    "Tags": _const("1,2"),
-}
-BITRIX: Columns = {
-    "ID": _id(str),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Company": _field("company"),
-    "Responsible": _const("Ann Admin"),
-    "Work Phone": _field("work"),
-    "Mobile": _field("mobile"),
-    "Fax": _field("fax"),
-    "Home Phone": _several("home", "other"),
-    "Work E-mail": _field("email"),
-    "Home E-mail": _field("email2"),
-}
-GOOGLE: Columns = {
-    "First Name": _field("first"),
-    "Middle Name": _const(""),
-    "Last Name": _field("last"),
-    "Organization Name": _field("company"),
-    "Organization Department": _field("department"),
-    "Notes": _const("line one\nline two"),
-    "Labels": _const("* myContacts ::: * starred"),
-    "E-mail 1 - Label": _const("* Work"),
-    "E-mail 1 - Value": lambda row: " ::: ".join(filter(None, (row.email, row.email2))),
-    "Phone 1 - Label": _const("* Mobile"),
-    "Phone 1 - Value": lambda row: " ::: ".join(filter(None, (row.mobile, row.other))),
-    "Phone 2 - Label": _const("Work"),
-    "Phone 2 - Value": _field("work"),
-    "Phone 3 - Label": _const("Home"),
-    "Phone 3 - Value": _field("home"),
-    "Address 1 - Country": _country(2),
-}
-OUTLOOK_DE: Columns = {
-    "Anrede": _field("salutation"),
-    "Vorname": _field("first"),
-    "Weitere Vornamen": _const(""),
-    "Nachname": _field("last"),
-    "Firma": _field("company"),
-    "Abteilung": _field("department"),
-    "Land/Region geschäftlich": _country(1),
-    "Telefon Assistent": _const(""),
-    "Fax geschäftlich": _field("fax"),
-    "Telefon geschäftlich": _field("work"),
-    "Telefon Firma": _field("main"),
-    "Telefon (privat)": _field("home"),
-    "Mobiltelefon": _field("mobile"),
-    "Weiteres Telefon": _field("other"),
-    "E-Mail-Adresse": _field("email"),
-    "E-Mail-Typ": _const("SMTP"),
-    "E-Mail: Angezeigter Name": lambda row: f"{row.full} ({row.email})",
-    "E-Mail 2: Adresse": _field("email2"),
-}
-OUTLOOK_EN: Columns = {
-    "Title": _field("salutation"),
-    "First Name": _field("first"),
-    "Last Name": _field("last"),
-    "Company": _field("company"),
-    "Department": _field("department"),
-    "Business Country/Region": _country(0),
-    "Assistant's Phone": _const(""),
-    "Business Fax": _field("fax"),
-    "Business Phone": _field("work"),
-    "Company Main Phone": _field("main"),
-    "Home Phone": _field("home"),
-    "Mobile Phone": _field("mobile"),
-    "Other Phone": _field("other"),
-    "E-mail Address": _field("email"),
-    "E-mail Type": _const("SMTP"),
-    "E-mail 2 Address": _field("email2"),
-}
-PHONEBOOK: Columns = {
-    "FirstName": _field("first"),
-    "LastName": _field("last"),
-    "Company": _field("company"),
-    "Mobile": _field("mobile"),
-    "Mobile2": _const(""),
-    "Home": _field("home"),
-    "Home2": _const(""),
-    "Business": _field("work"),
-    "Business2": _field("other"),
-    "Email": _several("email", "email2"),
-    "Other": _const(""),
-    "BusinessFax": _field("fax"),
-    "HomeFax": _const(""),
-    "Pager": _const(""),
-}
-
-_QUOTED = {"quoting": csv.QUOTE_ALL, "end": "\r\n"}
-_ANSI = {"encoding": "cp1252", **_QUOTED}
+PLAIN = Form()
+ABROAD = Form(country=False)
+LOADER = Form(states=frozenset({"deleted", "merged"}), main=True)
+DYNAMICS = Form(country=False, states=frozenset({"archived"}))
+_ODOO = Form(states=frozenset({"archived"}), main=True)
+_ANSI_FORM = Form(wide=False)
+_OUTLOOK = Form(ids=False, wide=False, main=True)
 
 
-def _vtiger(rows: Sequence[Row]) -> bytes:
+def _vtiger(rows: Sequence[Row]) -> Files:
     """Its header has a blank behind every comma."""
-    text = delimited(VTIGER, quoting=csv.QUOTE_ALL, end="\n")(rows).decode()
+    text = delimited(table(headers.VTIGER, rows), quoting=csv.QUOTE_ALL).decode()
     header, _, body = text.partition("\n")
-    return f"{header.replace(',', ', ')}\n{body}".encode()
+    return {FILE: f"{header.replace(',', ', ')}\n{body}".encode()}
 
 
-def _odoo(rows: Sequence[Row]) -> bytes:
+def _odoo(rows: Sequence[Row]) -> Files:
     """Companies are rows, too."""
-    companies = {r.company_id: r for r in rows if r.company_id}
-    people = delimited(ODOO, **_QUOTED)(rows).decode()
+    companies = {row.company_id: row for row in rows if row.company_id}
     shown = [
-        [odoo(10**7 + key), row.company, "True", "", row.main, "", "", row.country[0], "True"]
-        for key, row in sorted(companies.items())
+        [headers.odoo(10**7 + key), r.company, "True", "", r.main, "", "", r.country[0], "True"]
+        for key, r in sorted(companies.items())
     ]
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(shown)
-    return (people + text.getvalue()).encode()
+    return {FILE: delimited([*table(headers.ODOO, rows), *shown], **QUOTED)}
 
 
 def _text(
@@ -491,58 +98,40 @@ def _text(
     ids: Callable[[int], str] = str,
     **dialect: Any,
 ) -> Layout:
-    write = delimited(columns, **dialect)
-    return Layout(name=name, form=form, file="contacts.csv", id=ids, write=write)
+    def write(rows: Sequence[Row]) -> Files:
+        return {FILE: delimited(table(columns, rows), **dialect)}
 
+    return Layout(name=name, form=form, id=ids, write=write, columns=columns, dialect=dialect)
 
-def _written(
-    name: str,
-    form: Form,
-    write: Callable[[Sequence[Row]], bytes],
-    ids: Callable[[int], str],
-) -> Layout:
-    return Layout(name=name, form=form, file="contacts.csv", id=ids, write=write)
-
-
-_PLAIN = Form()
-_ABROAD = Form(country=False)
-_ANSI_FORM = Form(wide=False)
-_LOADER = Form(states=frozenset({"deleted", "merged"}), main=True)
-_ARCHIVE = frozenset({"archived"})
-_OUTLOOK = Form(ids=False, wide=False, main=True)
 
 CSV_LAYOUTS = (
-    _text("HubSpot", _PLAIN, HUBSPOT),
-    _text("HubSpot, German", _PLAIN, HUBSPOT_DE, encoding="utf-8-sig"),
+    _text("HubSpot", PLAIN, headers.HUBSPOT),
+    _text("HubSpot, German", PLAIN, headers.HUBSPOT_DE, encoding="utf-8-sig"),
     _text(
         "Salesforce report",
         _ANSI_FORM,
-        SALESFORCE_REPORT,
-        ids=salesforce,
+        headers.SALESFORCE_REPORT,
+        ids=headers.salesforce,
         footer=_FOOTER,
         **_ANSI,
     ),
-    _text("Salesforce Data Loader", _LOADER, DATA_LOADER, ids=salesforce_18, **_QUOTED),
-    _text("Zoho", _PLAIN, ZOHO, ids=zoho),
-    _text("Zoho, UTF-16", _PLAIN, ZOHO, ids=zoho, encoding="utf-16"),
-    _text("Pipedrive", _ABROAD, PIPEDRIVE),
-    _text("Pipedrive, German", _ABROAD, PIPEDRIVE_DE),
     _text(
-        "Dynamics 365",
-        Form(country=False, states=_ARCHIVE),
-        DYNAMICS,
-        ids=guid,
-        encoding="utf-8-sig",
+        "Salesforce Data Loader", LOADER, headers.DATA_LOADER, ids=headers.salesforce_18, **QUOTED
     ),
-    _written("Odoo", Form(main=True, states=_ARCHIVE), _odoo, odoo),
-    _text("SuiteCRM", _ANSI_FORM, SUITE, ids=guid, delimiter=";", **_ANSI),
-    _written("vtiger", _ABROAD, _vtiger, contact_number),
-    _text("EspoCRM", _PLAIN, ESPO, ids=espo),
-    _text("Freshsales", _ABROAD, FRESHSALES, ids=freshsales, encoding="utf-8-sig"),
-    _text("Keap", _ABROAD, KEAP),
-    _text("Bitrix24", _ABROAD, BITRIX, delimiter=";", encoding="utf-8-sig"),
-    _text("Google Contacts", Form(ids=False), GOOGLE),
-    _text("Outlook", _OUTLOOK, OUTLOOK_EN, **_ANSI),
-    _text("Outlook, German", _OUTLOOK, OUTLOOK_DE, **_ANSI),
-    _text("3CX phonebook", Form(ids=False, country=False), PHONEBOOK),
+    _text("Zoho", PLAIN, headers.ZOHO, ids=headers.zoho),
+    _text("Zoho, UTF-16", PLAIN, headers.ZOHO, ids=headers.zoho, encoding="utf-16"),
+    _text("Pipedrive", ABROAD, headers.PIPEDRIVE),
+    _text("Pipedrive, German", ABROAD, headers.PIPEDRIVE_DE),
+    _text("Dynamics 365", DYNAMICS, headers.DYNAMICS, ids=headers.guid, encoding="utf-8-sig"),
+    Layout(name="Odoo", form=_ODOO, id=headers.odoo, write=_odoo),
+    _text("SuiteCRM", _ANSI_FORM, headers.SUITE, ids=headers.guid, delimiter=";", **_ANSI),
+    Layout(name="vtiger", form=ABROAD, id=headers.contact_number, write=_vtiger),
+    _text("EspoCRM", PLAIN, headers.ESPO, ids=headers.espo),
+    _text("Freshsales", ABROAD, headers.FRESHSALES, ids=headers.freshsales, encoding="utf-8-sig"),
+    _text("Keap", ABROAD, headers.KEAP),
+    _text("Bitrix24", ABROAD, headers.BITRIX, delimiter=";", encoding="utf-8-sig"),
+    _text("Google Contacts", Form(ids=False), headers.GOOGLE),
+    _text("Outlook", _OUTLOOK, headers.OUTLOOK_EN, **_ANSI),
+    _text("Outlook, German", _OUTLOOK, headers.OUTLOOK_DE, **_ANSI),
+    _text("3CX phonebook", Form(ids=False, country=False), headers.PHONEBOOK),
 )

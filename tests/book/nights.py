@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 from dataclasses import dataclass, replace
@@ -46,7 +47,7 @@ class Night:
         return {i: decided.get(i, Verdict.MATCHED) for i in self.pbx.ids}
 
 
-def rules_of(prefix: str) -> plan.Rules:
+def rules_of(prefix: str, *, immediate: bool = True) -> plan.Rules:
     """Without grace, so that whatever would ever be deleted shows at once."""
     return plan.Rules(
         contact_types=frozenset({"3CX"}),
@@ -56,7 +57,7 @@ def rules_of(prefix: str) -> plan.Rules:
         grace_hours=0,
         region="DE",
         outside_prefix=prefix,
-        immediate=True,
+        immediate=immediate,
     )
 
 
@@ -85,6 +86,7 @@ class Series:
         self.book = sides.book(seed)
         self.inactive: crm.Inactive = "gone" if seed % 2 else "keep"
         self._claims: dict[sides.Form, dict[int, Claim]] = {}
+        self._known: dict[str, Matching] = {}
 
     def records(self, evening: Evening, layout: Layout) -> list[sides.Row]:
         """What the export of an evening holds; no CRM keeps an order."""
@@ -119,39 +121,52 @@ class Series:
     def _night(
         self, evening: Evening, layout: Layout, claims: dict[int, Claim], *, at: int
     ) -> Night:
-        return night(
+        now = NIGHT + timedelta(days=at)
+        export = read(
             layout.write(self.records(evening, layout)),
-            layout.file,
-            evening.entries,
-            claims=claims,
-            prefix=self.book.prefix,
+            layout.source,
+            now=now,
             inactive=self.inactive,
-            at=at,
+        )
+        rules = rules_of(self.book.prefix)
+        pbx = listing(evening.entries, now)
+        return decide(export, pbx, claims=claims, rules=rules, now=now, known=self._known)
+
+
+def read(
+    files: dict[str, bytes], source: str, *, now: datetime, inactive: crm.Inactive
+) -> CrmSnapshot:
+    """What the program reads of files that are an hour old."""
+    with TemporaryDirectory() as folder:
+        written = (now - timedelta(hours=1)).timestamp()
+        for name, content in files.items():
+            path = Path(folder) / name
+            path.write_bytes(content)
+            os.utime(path, (written, written))
+        return crm.read(
+            source, base=Path(folder), mapping={}, now=now, max_age_hours=26, inactive=inactive
         )
 
 
-def night(
-    content: bytes,
-    file: str,
-    entries: tuple[Entry, ...],
+def decide(
+    export: CrmSnapshot,
+    pbx: PbxSnapshot,
     *,
     claims: dict[int, Claim],
-    prefix: str,
-    inactive: crm.Inactive,
-    at: int,
+    rules: plan.Rules,
+    now: datetime,
+    known: dict[str, Matching],
 ) -> Night:
-    """Read, match, decide, and remember."""
-    now = NIGHT + timedelta(days=at)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / file
-        path.write_bytes(content)
-        written = (now - timedelta(hours=1)).timestamp()
-        os.utime(path, (written, written))
-        export = crm.read(
-            file, base=path.parent, mapping={}, now=now, max_age_hours=26, inactive=inactive
+    """Match, plan, and what the ledger would hold afterwards.
+
+    Formats that hold the same are matched once: `known` is what was matched before.
+    """
+    same = _digest(export, pbx, claims)
+    if same not in known:
+        known[same] = match(
+            export, pbx, claims, region=rules.region, outside_prefix=rules.outside_prefix
         )
-    pbx, rules = listing(entries, now), rules_of(prefix)
-    matching = match(export, pbx, claims, region="DE", outside_prefix=prefix)
+    matching = known[same]
     decisions = plan.build(
         pbx, matching, claims=claims, rules=rules, text=export.text, counts=True, now=now
     )
@@ -169,3 +184,21 @@ def night(
         rules=rules,
         now=now,
     )
+
+
+def _digest(export: CrmSnapshot, pbx: PbxSnapshot, claims: dict[int, Claim]) -> str:
+    """Of all that a match looks at; lines, headers and the order of columns are no part of it."""
+    records = export.records
+    spelled = records["first_name"].str.cat(records["last_name"], sep=" ").str.strip()
+    full = records["full_name"].where(records["full_name"] != spelled, "")
+    columns = {
+        str(name): cells
+        for name, cells in records.assign(full_name=full).items()
+        if name not in {"row", "part"}
+    }
+    content = {name: list(cells) for name, cells in columns.items() if ":" not in name}
+    for kind in ("phone", "shared_phone", "email"):
+        several = [cells for name, cells in columns.items() if name.startswith(f"{kind}:")]
+        content[kind] = [sorted(filter(None, row)) for row in zip(*several, strict=True)]
+    whole = (sorted(content.items()), pbx.columns, sorted(claims.items()))
+    return hashlib.sha256(repr(whole).encode("utf-8", "surrogatepass")).hexdigest()
