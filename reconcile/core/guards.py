@@ -47,6 +47,7 @@ _WEEK_FLOOR: Final = 10
 _GROUP_SIZE: Final = 5
 _GROUP_PERCENT: Final = 30.0
 _FILL_POINTS: Final = 5.0
+_LOSSY_PERCENT: Final = 1.0
 _KEY_COLUMNS: Final = ("id", "first_name", "last_name", "full_name", "company", "phone", "email")
 
 
@@ -104,6 +105,7 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
         _history_export,
         _shrunk_export,
         _moved_fill,
+        _lost_digits,
         _changed_rules,
         _matched_share,
         _too_many_deletes,
@@ -266,6 +268,21 @@ def _moved_fill(facts: Facts) -> Iterator[Finding]:
             limit=f"{_FILL_POINTS:g} points",
             message="Columns that contacts are matched by are filled differently than in the last"
             " accepted export: a column may have been renamed, swapped or emptied.",
+        )
+
+
+def _lost_digits(facts: Facts) -> Iterator[Finding]:
+    """`4.91512E+11`: what a spreadsheet program makes of numbers that it saves as CSV."""
+    lossy, numbers = facts.source.lossy, facts.source.numbers
+    percent = _percent(lossy, numbers)
+    if lossy and percent >= _LOSSY_PERCENT and not facts.history:
+        yield _approve(
+            code="numbers_lost",
+            subject=Subject.EXPORT,
+            observed=f"{lossy} of {numbers} numbers ({percent:.1f} %)",
+            limit=f"less than {_LOSSY_PERCENT:g} %",
+            message="Numbers of the export have lost their last digits (4.91512E+11): somebody"
+            " saved it in a spreadsheet program. Who is only known by such a number looks absent.",
         )
 
 

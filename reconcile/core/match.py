@@ -55,6 +55,8 @@ _OWN: Final = ("email", "number")
 """The kinds that a person carries, and may share."""
 _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
+_KEYED: Final = {"phone": "number", "email": "email"}
+"""Canonical column → the kind of key that its values give."""
 _SPELLINGS: Final = 4
 """So many names may be those of one person."""
 _SHOWN: Final = 5
@@ -113,7 +115,7 @@ def match(
         missing=_missing(people, state),
         duplicates=_duplicates(found),
         drift=_drift(found),
-        fill=_fill(crm.records),
+        fill=_fill(crm.records, crm_keys),
     )
 
 
@@ -786,15 +788,18 @@ def _lacking(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series[str]:
     return left.groupby(["at", "row"])["value"].agg(", ".join)
 
 
-def _fill(records: pd.DataFrame) -> dict[str, float]:
-    """Canonical column → share of the living records that have a value in it."""
-    alive = records[~records["gone"].astype("bool")]
+def _fill(records: pd.DataFrame, crm_keys: pd.DataFrame) -> dict[str, float]:
+    """Canonical column → share of the living records that have a value in it.
+
+    Of numbers and addresses only those count that give a key: a column may be full and spoilt.
+    """
+    alive = records.reset_index(drop=True)[~records["gone"].to_numpy(dtype="bool")]
     if alive.empty:
         return {}
     groups: dict[str, list[str]] = {}
     for column in map(str, records.columns.drop(["row", "gone"])):
         groups.setdefault(column.partition(":")[0], []).append(column)
-    return {
-        name: round(float((alive[columns] != "").any(axis="columns").mean()), 4)
-        for name, columns in sorted(groups.items())
-    }
+    filled = {name: (alive[columns] != "").any(axis="columns") for name, columns in groups.items()}
+    for name in filled.keys() & _KEYED.keys():
+        filled[name] &= alive.index.isin(crm_keys.loc[crm_keys["kind"] == _KEYED[name], "at"])
+    return {name: round(float(share.mean()), 4) for name, share in sorted(filled.items())}

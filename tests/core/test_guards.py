@@ -208,6 +208,18 @@ def test_a_few_records_of_a_small_export_do_not_move_its_fill():
     assert "fill_moved" not in codes(found)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "lossy", "asks"),
+    [(1000, 0, False), (1000, 9, False), (1000, 10, True), (50, 1, True), (0, 0, False)],
+)
+def test_numbers_that_lost_their_digits(numbers, lossy, asks):
+    source = replace(b.source(rows=1000), numbers=numbers, lossy=lossy)
+    found = facts(source=source)
+    assert ("numbers_lost" in codes(found)) is asks
+    assert bool(guards.doubts(guards.evaluate(found))) is asks
+    assert "numbers_lost" not in codes(facts(source=source, history=True))
+
+
 def test_changed_rules_ask():
     assert codes(replace(facts(), rules="others")) == {"rules_changed": Level.APPROVE}
 

@@ -464,6 +464,16 @@ def test_fill_rates_count_a_record_once_whichever_column_is_filled():
     assert fill["id"] == 1.0
 
 
+def test_a_column_that_is_full_of_what_gives_no_key_is_not_filled():
+    crm = b.crm(
+        {**RECORD, "phone": "4.93012E+11", "email": "jo (at) x.de"},
+        {"id": "2", "phone": "n/a", "email": "ann@x.de", "gone": True},
+        {"id": "3", "phone": "030 888888", "email": "eve@x.de"},
+    )
+    fill = match(crm, b.pbx(JO), {}, region="DE").fill
+    assert (fill["phone"], fill["email"], fill["id"]) == (0.5, 0.5, 1.0)
+
+
 def test_an_export_without_living_records_has_no_fill():
     assert match(b.crm({**RECORD, "gone": True}), b.pbx(JO), {}, region="DE").fill == {}
 
