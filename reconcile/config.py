@@ -61,7 +61,7 @@ class Crm(_Section):
     options: dict[str, str | int | bool] = Field(default_factory=dict)
     ca_file: str = ""
     timeout_seconds: float = Field(default=60, gt=0, le=3600)
-    format: Literal["auto", "csv"] = "auto"
+    format: Literal["auto", "csv", "xlsx", "json", "vcard", "parquet"] = "auto"
     region: str
     max_age_hours: float = Field(default=26, gt=0, le=8760)
     inactive: Literal["keep", "gone"] = "keep"

@@ -300,6 +300,10 @@ class ExportSource:
     rejected: int = 0
     gone: int = 0
     """Records that are in the file but flagged deleted, archived or merged away."""
+    numbers: int = 0
+    """Cells with a phone number."""
+    lossy: int = 0
+    """Of them those in scientific notation, whose last digits are lost (`4.91512E+11`)."""
 
     @property
     def records(self) -> int:
@@ -312,10 +316,12 @@ class CrmSnapshot:
     """A *complete* read of the export. Only `crm.read` builds one.
 
     `records` is a frame of text, one row per record, never None or NaN, with the columns `row`
-    (int, the line of the file where the record starts), `id`, `first_name`, `last_name`,
-    `full_name`, `company`, `country`, `merged_into` (all of them always there, "" where the export
-    has no such column), `gone` (bool), and one column for each multiple one, named `phone:HEADER`,
-    `shared_phone:HEADER` (a company's main number), `email:HEADER`.
+    (int, the line of the file where the record starts), `part` (the file's name if the export has
+    several, else ""), `id`, `first_name`, `last_name`, `full_name`, `company`, `country`,
+    `company_country` (of the company, for a record without its own), `merged_into` (all of them
+    always there, "" where the export has no such column), `gone` (bool), and one column for each
+    multiple one, named `phone:HEADER`, `shared_phone:HEADER` (a company's main number),
+    `email:HEADER`.
     """
 
     source: ExportSource

@@ -6,6 +6,7 @@ One examination serves both: `read` gives out a snapshot only if nothing is wron
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from reconcile.errors import ExportRejected, Problem
 from reconcile.model import CrmSnapshot, ExportColumn, ExportSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 _SAMPLES: Final = 3
@@ -36,6 +37,8 @@ class Reading:
     encoding: str = ""
     delimiter: str = ""
     header_row: int = 0
+    parts: tuple[str, ...] = ()
+    """The files that it is made of, if they are several or came out of an archive."""
     columns: tuple[ExportColumn, ...] = ()
     records: int = 0
     gone: int = 0
@@ -148,10 +151,10 @@ def _examine(
     name, origin = place.name, place.origin
     problems: tuple[Problem, ...] = ()
     try:
-        original = sources.fetch(place, now=now)[0]
-        name, origin = original.name, original.origin
-        problems = sources.age_problems(original, now=now, max_age_hours=max_age_hours)
-        table = formats.read(original.content, format=format)
+        originals = sources.fetch(place, now=now)
+        name, origin = _name(originals), originals[0].origin
+        problems = _age_problems(originals, now=now, max_age_hours=max_age_hours)
+        table = formats.read_files([(o.name, o.content) for o in originals], format=format)
     except ExportRejected as error:
         found = _Examined(name=name, problems=(*problems, *error.problems), hint=error.hint)
         return _located(found, origin)
@@ -159,7 +162,7 @@ def _examine(
     problems += (*table.problems, *columns.problems)
     snapshot = None
     if not (table.problems or columns.problems):
-        snapshot = _snapshot(original, table, columns.columns)
+        snapshot = _snapshot(originals, table, columns.columns)
         problems += records.id_problems(snapshot.records, columns.columns)
     found = _Examined(name=name, table=table, columns=columns, snapshot=snapshot, problems=problems)
     return _located(found, origin)
@@ -169,9 +172,9 @@ def _located(found: _Examined, origin: str) -> _Examined:
     """The problems with the file's name, and the next command for the first of them."""
     if not found.problems:
         return found
-    listed = [
-        replace(problem, file=problem.file or found.name) for problem in found.problems[:_LISTED]
-    ]
+    parts = found.table.parts if found.table else ()
+    file = parts[0] if len(parts) == 1 else found.name
+    listed = [replace(problem, file=problem.file or file) for problem in found.problems[:_LISTED]]
     if more := len(found.problems) - len(listed):
         listed.append(Problem(code=listed[-1].code, message=f"and {more} more problems"))
     problems = tuple(listed)
@@ -180,22 +183,50 @@ def _located(found: _Examined, origin: str) -> _Examined:
     )
 
 
+def _name(originals: Sequence[sources.Original]) -> str:
+    """What the export is called; of several files the first gives the name."""
+    more = len(originals) - 1
+    return f"{originals[0].name} and {more} more" if more else originals[0].name
+
+
+def _age_problems(
+    originals: Sequence[sources.Original], *, now: datetime | None, max_age_hours: float | None
+) -> tuple[Problem, ...]:
+    """What the time of each file has against it."""
+    return tuple(
+        replace(problem, file=original.name)
+        for original in originals
+        for problem in sources.age_problems(original, now=now, max_age_hours=max_age_hours)
+    )
+
+
+def _sha256(originals: Sequence[sources.Original]) -> str:
+    """Of exactly the bytes that were parsed; of several files, of their names and digests."""
+    if len(originals) == 1:
+        return originals[0].sha256
+    listed = "".join(f"{original.name}\0{original.sha256}\n" for original in originals)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
 def _snapshot(
-    original: sources.Original, table: formats.Table, columns: tuple[ExportColumn, ...]
+    originals: Sequence[sources.Original], table: formats.Table, columns: tuple[ExportColumn, ...]
 ) -> CrmSnapshot:
     frame = records.build(table, columns)
     ignored = sum(table.ignored.values())
+    numbers, lossy = records.numbers(frame)
     evidence = ExportSource(
-        name=original.name,
+        name=_name(originals),
         format=table.format,
         encoding=table.encoding,
-        sha256=original.sha256,
-        size=len(original.content),
-        generated_at=original.modified_at,
+        sha256=_sha256(originals),
+        size=sum(len(original.content) for original in originals),
+        generated_at=min(original.modified_at for original in originals),
         rows=len(frame) + ignored,
         columns=columns,
         rejected=ignored,
         gone=int(frame["gone"].sum()),
+        numbers=numbers,
+        lossy=lossy,
     )
     return CrmSnapshot(source=evidence, records=frame, text=table.text)
 
@@ -210,6 +241,7 @@ def _with_form(shown: Reading, table: formats.Table) -> Reading:
         encoding=table.encoding,
         delimiter=table.delimiter,
         header_row=table.header_row,
+        parts=table.parts,
         ignored=table.ignored,
     )
 
@@ -217,7 +249,7 @@ def _with_form(shown: Reading, table: formats.Table) -> Reading:
 def _with_content(shown: Reading, snapshot: CrmSnapshot) -> Reading:
     frame = snapshot.records
     keys = [str(name) for name in frame.columns if str(name).startswith(_KEYS)]
-    samples = frame.drop(columns=["row", "gone"]).head(_SAMPLES).to_dict(orient="records")
+    samples = frame.drop(columns=["row", "part", "gone"]).head(_SAMPLES).to_dict(orient="records")
     return replace(
         shown,
         records=len(frame),

@@ -22,6 +22,8 @@ master's takes nobody away.
 from __future__ import annotations
 
 import json
+import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,7 +35,7 @@ from reconcile.crm.problems import MOST, capped
 from reconcile.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reconcile.crm.formats import Table
     from reconcile.model import ExportColumn
@@ -46,6 +48,7 @@ _SINGLE: Final = (
     "full_name",
     "company",
     "country",
+    "company_country",
     "merged_into",
 )
 _MULTIPLE: Final = ("phone", "shared_phone", "email")
@@ -67,6 +70,14 @@ _NO_ID: Final = r"^0+(AAA)?$"
 """What Salesforce writes for "no id"."""
 _MODULE: Final = r"^Accounts::::"
 """What vtiger writes before the name of a company."""
+_SCIENTIFIC: Final = re.compile(
+    r"(?<![\d.,])\d(?:[.,](?P<fraction>\d+))?E\+(?P<power>\d{1,2})(?!\d)", re.IGNORECASE
+)
+"""A number as spreadsheets show a long one, in English and German: `4.91512E+11`."""
+_LOST_ID: Final = (
+    "the id is in scientific notation (1.23E+17), its last digits are lost: a spreadsheet program"
+    " saved this file"
+)
 _LIST: Final = "["
 """How a list of EspoCRM begins: `phoneNumberData`, `emailAddressData`."""
 _NAMES: Final = ("first_name", "last_name", "full_name")
@@ -91,8 +102,15 @@ def build(table: Table, columns: Sequence[ExportColumn]) -> pd.DataFrame:
     singles["merged_into"] = singles["merged_into"].str.replace(_NO_ID, "", regex=True)
     singles["company"] = singles["company"].str.replace(_MODULE, "", regex=True)
     gone = _gone(singles, {name: _text(table, cells[name]) for name in _FLAGS if name in cells})
-    rows = {"row": table.lines.astype(np.int64)}
-    return pd.DataFrame({**rows, **singles, "gone": gone, **multiples})
+    places = {"row": table.lines.astype(np.int64), "part": _part(table)}
+    return pd.DataFrame({**places, **singles, "gone": gone, **multiples})
+
+
+def _part(table: Table) -> pd.Series[str]:
+    """The file of each record; "" if there is one only."""
+    if not table.part.size:
+        return _series(pa.repeat("", len(table.lines)))
+    return _series(pc.take(pa.array(table.parts, type=pa.string()), pa.array(table.part)))
 
 
 def _gone(
@@ -140,6 +158,12 @@ def _series(cells: pa.ChunkedArray) -> pd.Series[str]:
 
 def notes(table: Table, columns: Sequence[ExportColumn], records: pd.DataFrame) -> Iterator[str]:
     """What looks odd and keeps nobody from being read: a person should look at it."""
+    yield from table.notes
+    if lossy := numbers(records)[1]:
+        yield (
+            f"{lossy} numbers lost their last digits (4.91512E+11): a spreadsheet program saved"
+            " this file; they match nobody"
+        )
     if all(column.reads_as != "id" for column in columns):
         yield "no column holds the record's id: people are told apart by their keys only"
     empty = []
@@ -171,27 +195,60 @@ def _out_of_place(column: ExportColumn, values: pa.ChunkedArray) -> Iterator[str
             yield f"{count} of {len(values)} values in `{header}` {what}"
 
 
+def numbers(records: pd.DataFrame) -> tuple[int, int]:
+    """How many cells hold a number, and how many of these lost digits in scientific notation."""
+    held = lost = 0
+    for name in records.columns:
+        if str(name).startswith(("phone:", "shared_phone:")):
+            cells = records[name]
+            held += int((cells != "").sum())
+            if (odd := cells[cells.str.contains("E+", case=False, regex=False)]).size:
+                lost += sum(map(_is_lossy, odd))
+    return held, lost
+
+
+def _is_lossy(cell: str) -> bool:
+    """Whether its digits end before its number does: `4.915E+11` has four of twelve."""
+    found = _SCIENTIFIC.search(cell)
+    return found is not None and len(found["fraction"] or "") != int(found["power"])
+
+
 def id_problems(records: pd.DataFrame, columns: Sequence[ExportColumn]) -> tuple[Problem, ...]:
     """Every record needs an id of its own, if the export has ids at all."""
     header = next((c.header for c in columns if c.reads_as == "id"), "")
     if not header:
         return ()
-    ids, rows = records["id"], records["row"]
-    missing, again = ids == "", ids.duplicated() & (ids != "")
-    first = (
-        Problem(code="id_missing", message="the record has no id", row=int(row), column=header)
-        for row in rows[missing].head(MOST)
+    ids = records["id"]
+    lossy = ids.str.contains("E+", case=False, regex=False)
+    lossy = lossy & ids.str.fullmatch(_SCIENTIFIC) if lossy.any() else lossy
+    again = ids.duplicated() & (ids != "") & ~lossy
+    kinds = (
+        ("id_missing", ids == "", lambda _: "the record has no id"),
+        ("id_malformed", lossy, lambda _: _LOST_ID),
+        ("id_not_unique", again, lambda at: f"the same id stands in {_first(records, at)}"),
     )
-    repeated = (
+    return tuple(chain.from_iterable(_bad_ids(records, header, kind) for kind in kinds))
+
+
+def _bad_ids(
+    records: pd.DataFrame, header: str, kind: tuple[str, pd.Series[bool], Callable[[int], str]]
+) -> tuple[Problem, ...]:
+    """A problem for each of the first records of a kind, and one that counts the others."""
+    code, found, message = kind
+    some = (
         Problem(
-            code="id_not_unique",
-            message=f"the same id stands in row {rows[ids == ids[at]].iloc[0]}",
-            row=int(rows[at]),
+            code=code,
+            message=message(at),
+            file=records["part"][at],
+            row=int(records["row"][at]),
             column=header,
         )
-        for at in ids.index[again][:MOST]
+        for at in records.index[found][:MOST]
     )
-    return (
-        *capped(first, total=int(missing.sum())),
-        *capped(repeated, total=int(again.sum())),
-    )
+    return capped(some, total=int(found.sum()))
+
+
+def _first(records: pd.DataFrame, at: int) -> str:
+    """Where the id of a record stands for the first time."""
+    first = records[records["id"] == records["id"][at]].iloc[0]
+    return f"row {first['row']} of {first['part']}" if first["part"] else f"row {first['row']}"

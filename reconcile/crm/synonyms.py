@@ -35,7 +35,8 @@ SINGLE: Final = {
         > Associated Company | Related Company
         > Account Name | Accountname | Account.Name | Organization Name | Organisation Name
         | Contact : Accounts | Person - Organization | Person - Organisation | Accounts
-        | Organization 1 - Name | Related Company/Name | parent_id/name | parent_name
+        | Organization 1 - Name | Related Company/Name | parent_id/name | parent_name | org_name
+        | _parentcustomerid_value@OData.Community.Display.V1.FormattedValue
         > Company | Firma | Unternehmen | Organization | Organisation | ORG | Société | Entreprise
         | Empresa | Compañía | Firmenname
     """,
@@ -50,23 +51,27 @@ SINGLE: Final = {
         | Land/Region geschäftlich | Address Country
         > Country | Country Code | Country/Country Code | country_id | country_id/code
         | country_id/name | Land | Pays | País
-        > Billing Address Country
+    """,
+    "company_country": """
+        Account.BillingCountry | Billing Address Country | Billing Country | Company Country
+        | Company Country/Region | Account Country | Organization - Country | Firmenland
+        | Land der Firma
     """,
     "deleted_flag": "IsDeleted | Deleted",
-    "merged_into": "MasterRecordId | masterid",
+    "merged_into": "MasterRecordId | masterid | _masterid_value",
     "active": "Active | Aktiv | Is Active",
     "inactive": "statecode | Archived | Archiviert | Inactive | Inaktiv | Is Archived",
     "status": "Status",
     "owner": """
         Contact Owner | Für Kontakt zuständiger Mitarbeiter | Person - Owner | Assigned To
-        | Responsible | Person Responsible | Owner | hubspot_owner_id
+        | Responsible | Person Responsible | Owner | hubspot_owner_id | Zugewiesener Benutzer
         > Contact Owner.id | OwnerId
     """,
     "lifecycle": "Lifecycle Stage | Lifecycle-Phase > Lead Status | Leadstatus | status_label",
     "modified": """
         LastModifiedDate | Modified Time | (Do Not Modify) Modified On | Date Modified
         | modifiedAt | Last Updated | Last Updated on | Modified on | Person - Update time
-        | Contact : Updated at | REV
+        | Contact : Updated at | update_time | Geändert am | REV
         > SystemModstamp
     """,
 }
@@ -81,14 +86,15 @@ MULTIPLE: Final = {
         | Primäre E-Mail-Adresse | Sekundäre E-Mail-Adresse | Secondary Email
         | Secondary Email Address | emailAddressData | E-mail 1 - Value
         | Work Email | Home Email | Other Email | Additional email addresses
-        | Non Primary E-mails | email_addresses_non_primary | Contact : Emails
+        | Non Primary E-mails | email_addresses_non_primary | hs_additional_emails | Emails
+        | Contact : Emails
         | Person - Email | Person - Email - Work | Person - Email - Home | Person - Email - Other
         | Person - E-Mail | Person - E-Mail - Büro | Person - E-Mail - Privat
         | Person - E-Mail - Sonstiger | Person - E-Mail - Sonstige | Courriel | Adresse e-mail
         | Correo | Correo electrónico
     """,
     "phone": """
-        Phone | Phone Number | Mobile | Mobile Phone | Mobile Phone Number | Mobile Number
+        Phone | Phones | Phone Number | Mobile | Mobile Phone | Mobile Phone Number | Mobile Number
         | Cell | Cell Phone | Home | Home Phone | Business Phone | Work Phone | Office Phone
         | Primary Phone | Secondary Phone | Other Phone | Other Phone Number | Car Phone
         | Radio Phone | TTY/TDD Phone | Callback | ISDN | Pager | phoneNumberData
@@ -98,6 +104,7 @@ MULTIPLE: Final = {
         | Contact : Work | Contact : Mobile | Contact : Other phone numbers | TEL | Tel.
         | Tel.-Nr. | Telefon | Telefonnummer | Rufnummer | Mobil | Mobiltelefon
         | Mobiltelefonnummer | Mobilnummer | Mobil-Tel.-Nr. | Handy | Handynummer | Festnetz
+        | Pager-Nummer
         | Telefon geschäftlich | Telefon privat | Telefon mobil | Tel. dienstlich | Tel. privat
         | Weiteres Telefon | Haupttelefon | Autotelefon | Rückmeldung | Person - Telefon
         | Person - Telefon - Büro | Person - Telefon - Privat | Person - Telefon - Mobil
@@ -110,7 +117,7 @@ MULTIPLE: Final = {
     """,
     "fax": """
         Fax | Fax Number | Faxnummer | Business Fax | Home Fax | Other Fax | Fax geschäftlich
-        | Fax privat | Weiteres Fax | Phone Fax | Télécopie
+        | Fax privat | Weiteres Fax | Phone Fax | Phones Fax | Télécopie
     """,
 }
 """Canonical name → its synonyms; every such column is read. The fax is no match key."""

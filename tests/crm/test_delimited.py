@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile.crm.columns import is_header
 from reconcile.crm.formats import delimited, read
-from reconcile.crm.formats.layout import CELL_LIMIT
+from reconcile.crm.formats.limits import CELL_LIMIT
 from reconcile.errors import ExportRejected
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def rows_of(table: Table) -> list[tuple[str, ...]]:
 
 
 def parse(text: str) -> Table:
-    return delimited.read(text, encoding="utf-8")
+    return delimited.read(text.encode(), is_header=is_header)
 
 
 def wrong(text: str) -> list[tuple[str, int | None, str]]:
@@ -164,13 +165,17 @@ def test_a_header_that_cant_be_read_refuses_the_file(text: str, code: str) -> No
         (b"\xef\xbb\xbf<HTML><body>Login", "an HTML page"),
         (b'<?xml version="1.0"?>\n<!DOCTYPE html>\n<html>', "an HTML page"),
         (b'<?xml version="1.0"?><Error>AccessDenied</Error>', "an XML document"),
-        (b'{"error": "expired"}', "a JSON document"),
-        (b'[{"id": 1}]', "a JSON document"),
-        (b"PK\x03\x04\0\0", "an XLSX workbook"),
-        (b"\x1f\x8b\x08", "a gzip archive"),
+        (b"<html xmlns:x='urn:schemas-microsoft-com:office:excel'><body>", "call an Excel file"),
+        (b"\n<table><tr><td>Name</td>", "call an Excel file"),
+        (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>', "Excel 2003"),
+        (b'{"error": "expired"}', "it says that an error happened"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"{\\rtf1", "a text document"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel workbook (XLS)"),
+        (b"Name,Phone".ljust(257) + b"ustar", "a tar archive"),
     ],
 )
-def test_what_is_no_csv_is_called_by_its_name(content: bytes, what: str) -> None:
+def test_what_is_no_export_is_called_by_its_name(content: bytes, what: str) -> None:
     with pytest.raises(ExportRejected) as caught:
         read(content)
     (problem,) = caught.value.problems
@@ -179,8 +184,8 @@ def test_what_is_no_csv_is_called_by_its_name(content: bytes, what: str) -> None
 
 
 def test_an_unknown_format_lists_the_known_ones() -> None:
-    with pytest.raises(ExportRejected, match="known: auto, csv"):
-        read(b"a,b\n1,2\n", format="xlsx")
+    with pytest.raises(ExportRejected, match="known: auto, csv, json, vcard, xlsx, parquet"):
+        read(b"a,b\n1,2\n", format="excel")
 
 
 @pytest.mark.parametrize("content", [b"", b" \r\n\n", b"\xef\xbb\xbf"])

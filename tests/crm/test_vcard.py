@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconcile.crm.columns import assign, is_header
 from reconcile.crm.formats import vcard
-from reconcile.crm.formats.layout import CELL_LIMIT
+from reconcile.crm.formats.limits import CELL_LIMIT
 from reconcile.errors import ExportRejected
 
 if TYPE_CHECKING:

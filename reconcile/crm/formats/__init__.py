@@ -1,52 +1,96 @@
-"""Bytes of one file format to rows of text.
+"""The files of one export → one table of text.
 
-A format is a module with `read(text, *, encoding) -> Table`. What is no export at all (a login
-page, a spreadsheet, an archive) is refused here by its name, before it is taken for a table.
+Each file is unpacked if it is packed, the contacts are chosen among what comes out, each is read by
+the format that its content is, and their tables are joined:
+
+    gzip, ZIP            packed       a workbook is a ZIP, too, and is read as one
+    contacts, accounts   choice       by their names; parts must be complete
+    CSV, XLSX, JSON, …   plain        each a module that fits `table.Format`
+    several parts        joining      the same columns by name
+    Salesforce           accounts     the company's name stands in another file
 """
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from reconcile.crm.formats import delimited
-from reconcile.crm.formats.decoding import decode
+from reconcile.crm.formats import accounts, joining, plain
+from reconcile.crm.formats.choice import choose
+from reconcile.crm.formats.packed import listed, unpack
+from reconcile.crm.formats.plain import FORMATS
 from reconcile.crm.formats.table import Table
-from reconcile.crm.problems import rejected
+from reconcile.errors import ExportRejected
 
-__all__ = ["Table", "read"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_READERS: Final = {"csv": delimited.read}
-_BINARY: Final = {
-    b"PK\x03\x04": "a ZIP archive or an XLSX workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (XLS)",
-    b"\x1f\x8b": "a gzip archive",
-    b"%PDF": "a PDF document",
-}
-_PAGES: Final = {
-    re.compile(r"\s*<\?xml(?!.*<html)", re.IGNORECASE | re.DOTALL): "an XML document",
-    re.compile(r"\s*<"): "an HTML page, such as a login or error page",
-    re.compile(r"\s*[{\[]"): "a JSON document, such as an error message",
-}
+    from reconcile.crm.formats.packed import File
+    from reconcile.errors import Problem
+
+__all__ = ["FORMATS", "Table", "read", "read_files"]
 
 
 def read(content: bytes, *, format: str = "auto") -> Table:  # noqa: A002 - the word of the config
-    """The table that the bytes hold; its own problems stand in it.
+    """The table of an export that is one file. Raises ExportRejected as `read_files` does."""
+    return read_files([("", content)], format=format)
 
-    Raises ExportRejected if there is nothing to show: it is empty, something else, or not text.
+
+def read_files(
+    files: Sequence[tuple[str, bytes]],
+    *,
+    format: str = "auto",  # noqa: A002 - the word of the config
+) -> Table:
+    """The table that the files, name and content, hold together; its problems stand in it.
+
+    Raises ExportRejected, with the problems of all files, if there is nothing to show: a file is
+    empty, something else, cut off, or parts are missing.
     """
-    if format not in ("auto", *_READERS):
-        known = ", ".join(("auto", *_READERS))
-        raise rejected("export_wrong_format", f'no format is called "{format}"; known: {known}')
-    _refuse(next((what for magic, what in _BINARY.items() if content.startswith(magic)), ""))
-    text, encoding = decode(content)
-    if not text or text.isspace():
-        raise rejected("export_empty", "it is empty (0 rows)")
-    _refuse(next((what for page, what in _PAGES.items() if page.match(text[:4096])), ""))
-    return _READERS["csv"](text, encoding=encoding)
+    found, ways = _unpacked(files)
+    chosen = choose(found)
+    named = len(chosen.contacts) > 1 or chosen.contacts[0].packed
+    table = _read(chosen.contacts, format, named=named)
+    if chosen.accounts:
+        table = accounts.add(table, _read(chosen.accounts, format, named=True))
+    left = chosen.left_out
+    told = [*ways, f"{len(chosen.contacts)} parts"] if len(chosen.contacts) > 1 else ways
+    told += [f"{len(left)} files left out"] if left else []
+    notes = (f"files that are left out: {listed(left)}",) if left else ()
+    return replace(table, format="; ".join([table.format, *told]), notes=(*notes, *table.notes))
 
 
-def _refuse(what: str) -> None:
-    if what:
-        message = f"it is {what}, where a CSV file is expected"
-        raise rejected("export_wrong_format", message, row=1)
+def _unpacked(files: Sequence[tuple[str, bytes]]) -> tuple[list[File], list[str]]:
+    """All files that come out, and in what they were packed."""
+    found: list[File] = []
+    ways: list[str] = []
+    for name, content in files:
+        way, members = unpack(name, content)
+        found += members
+        ways += [way] if way and way not in ways else []
+    return found, ways
+
+
+def _read(files: Sequence[File], format: str, *, named: bool) -> Table:  # noqa: A002 - as above
+    """The table of some files. Raises ExportRejected if one has nothing to show."""
+    kinds, tables = list[str](), list[Table]()
+    problems: list[Problem] = []
+    hint = ""
+    for file in files:
+        name = file.name if named else ""
+        try:
+            kind, table = plain.read(file.load(), format=format)
+        except ExportRejected as error:
+            problems += _in_file(error.problems, name)
+            hint = hint or error.hint
+        else:
+            kinds.append(kind)
+            parts = (name,) if name else ()
+            tables.append(replace(table, problems=_in_file(table.problems, name), parts=parts))
+    if problems:
+        problems += (problem for table in tables for problem in table.problems)
+        raise ExportRejected(problems[0].message, problems=tuple(problems), hint=hint)
+    return tables[0] if len(tables) == 1 else joining.join(kinds, tables)
+
+
+def _in_file(problems: Sequence[Problem], name: str) -> tuple[Problem, ...]:
+    return tuple(replace(p, file=p.file or name) for p in problems)

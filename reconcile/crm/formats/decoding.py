@@ -24,6 +24,16 @@ _UTF8_SEQUENCE: Final = re.compile(
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
 
 
+def beginning(content: bytes) -> str:
+    """The first characters without blanks before them, to tell formats apart by; never refused."""
+    head = content[:4096]
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        start = head.decode("utf-16", errors="ignore")
+    else:
+        start = head.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    return start.lstrip(" \t\r\n")
+
+
 def decode(content: bytes) -> tuple[str, str]:
     """The text and the name of its encoding. Raises ExportRejected (`export_malformed`)."""
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "")

@@ -22,9 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from reconcile.crm.columns import is_header
 from reconcile.crm.formats import groups
-from reconcile.crm.formats.layout import CELL_LIMIT, Layout, inspect
+from reconcile.crm.formats.decoding import decode
+from reconcile.crm.formats.layout import Layout, inspect
+from reconcile.crm.formats.limits import CELL_LIMIT
 from reconcile.crm.formats.table import Table
 from reconcile.crm.problems import rejected
 from reconcile.errors import Problem
@@ -32,7 +33,7 @@ from reconcile.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconcile.crm.formats.table import Flags
+    from reconcile.crm.formats.table import Flags, IsHeader
 
 DELIMITERS: Final = ",;\t"
 _FOOTER_LINES: Final = 16
@@ -67,11 +68,19 @@ class _Header:
         return any(t.strip() and not t.lower().startswith("sep=") for t in self.titles)
 
 
-def read(text: str, *, encoding: str) -> Table:
+def recognises(_: bytes) -> bool:
+    """Whatever no other format recognises may be a table of delimited text."""
+    return True
+
+
+def read(content: bytes, *, is_header: IsHeader) -> Table:
     """The table of a CSV text. Raises ExportRejected if not even the header can be read."""
+    text, encoding = decode(content)
+    if not text or text.isspace():
+        raise rejected("export_empty", "it is empty (0 rows)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     content = text.encode()
-    header = _below_titles(content) or _first_line(content)
+    header = _below_titles(content, is_header) or _first_line(content)
     whole = content.rfind(b"\n") + 1
     footer = _footer_start(content[:whole], after=header.end, delimiter=header.delimiter)
     body = memoryview(content)[header.end : footer]
@@ -100,7 +109,7 @@ def read(text: str, *, encoding: str) -> Table:
 # ---------------------------------------------------------------------------- the header
 
 
-def _below_titles(content: bytes) -> _Header | None:
+def _below_titles(content: bytes, is_header: IsHeader) -> _Header | None:
     """The header in or below the first lines, if it is one by the table of synonyms.
 
     Above it are only lines with a single cell, such as a title or `sep=;`, or with none.

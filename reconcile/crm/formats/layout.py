@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from reconcile.crm.formats.limits import CELL_LIMIT
 from reconcile.crm.problems import MOST, capped
 from reconcile.errors import Problem
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from reconcile.crm.formats.table import Flags, Offsets
 
-CELL_LIMIT: Final = 64 * 1024
-"""Bytes. A longer cell is a swallowed file, not a contact's property."""
 _LF, _QUOTE, _BLANK = b'\n" '
 _PIECE: Final = 256 * 1024
 

@@ -18,7 +18,6 @@ further pages, it is refused. So is what RFC 8259 leaves open: keys that stand t
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections import Counter
@@ -27,23 +26,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from reconcile.crm.formats.decoding import decode
-from reconcile.crm.formats.layout import CELL_LIMIT
-from reconcile.crm.formats.parquet import (
-    CELLS_LIMIT,
-    COLUMNS_LIMIT,
-    EXACT,
-    check_limit,
-    joined,
-)
+from reconcile.crm.formats.cells import EXACT, check_records, columns_of, searchable
+from reconcile.crm.formats.decoding import beginning, decode
+from reconcile.crm.formats.limits import CELL_LIMIT
 from reconcile.crm.formats.table import Table
 from reconcile.crm.problems import MOST, capped, rejected
 from reconcile.errors import ExportRejected, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reconcile.crm.formats.table import IsHeader
 
 ENVELOPES: Final = ("value", "data", "results", "records", "items", "contacts")
 DEPTH_LIMIT: Final = 16
@@ -72,6 +66,7 @@ _ERROR_WORDS: Final = _ERRORS | frozenset(
 )
 """All that an error consists of; a contact has other keys."""
 _NOTHING: Final = frozenset(("", "0", "false", "null", "none"))
+_BEGIN: Final = re.compile(r'\{\s*(["}]|\Z)|\[\s*([\[{"\]0-9-]|\Z)')
 _SPACE: Final = re.compile(r"[ \t\n]*")
 _REAL: Final = re.compile(r"(-?[0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 _CLOSING: Final = {"[": "]", "{": "}"}
@@ -122,16 +117,11 @@ class _Cell(NamedTuple):
 
 
 def recognises(content: bytes) -> bool:
-    """Whether it begins with an object or a list."""
-    head = content[:4096]
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        start = head.decode("utf-16", errors="ignore")
-    else:
-        start = head.removeprefix(codecs.BOM_UTF8).decode("latin-1")
-    return start.lstrip(" \t\r\n").startswith(tuple(_CLOSING))
+    """Whether it begins with an object or a list; a CSV may begin with `[Name]`."""
+    return bool(_BEGIN.match(beginning(content)))
 
 
-def read(content: bytes, *, is_header: Callable[[Sequence[str]], bool]) -> Table:
+def read(content: bytes, *, is_header: IsHeader) -> Table:
     """The table of the objects. Raises ExportRejected if it is no list of objects, or a part.
 
     `is_header` tells a file of one line that is a record from one that is an answer.
@@ -144,18 +134,6 @@ def read(content: bytes, *, is_header: Callable[[Sequence[str]], bool]) -> Table
         raise rejected("export_wrong_format", "it begins with no bracket, so it is no JSON", row=1)
     found = _lines(text) if _is_lines(text) else _document(text, is_header)
     return _table(found, text=text, encoding=encoding)
-
-
-def columns_of(
-    records: Sequence[Mapping[str, str]], header: Sequence[str]
-) -> tuple[pa.ChunkedArray, ...]:
-    """Records as columns, "" where one has no such value. Raises ExportRejected for too many."""
-    check_limit(len(header), COLUMNS_LIMIT, "columns")
-    check_limit(len(header) * len(records), CELLS_LIMIT, "cells")
-    return tuple(
-        pa.chunked_array([pa.array([record.get(name, "") for record in records], pa.string())])
-        for name in header
-    )
 
 
 # ---------------------------------------------------------------------------- the grammar
@@ -276,7 +254,7 @@ def _cut_off(rest: str, row: int) -> tuple[Problem, ...]:
 # ---------------------------------------------------------------------------- one document
 
 
-def _document(text: str, is_header: Callable[[Sequence[str]], bool]) -> _Found:
+def _document(text: str, is_header: IsHeader) -> _Found:
     """The list that the text is, or the only list of objects in the object that it is."""
     scanner = _Scanner(text)
     if scanner.peek() == "[":
@@ -329,7 +307,7 @@ def _from_members(
     text: str,
     members: dict[str, Any],
     offsets: Mapping[str, list[int]],
-    is_header: Callable[[Sequence[str]], bool],
+    is_header: IsHeader,
 ) -> _Found:
     _refuse_error(members)
     lists = [
@@ -594,20 +572,6 @@ def _problem(
 ) -> Problem:
     shown = column.encode("ascii", "backslashreplace").decode() if _no_text(column) else column
     return Problem(code=code, message=message, row=row, column=shown[:100])
-
-
-def check_records(header: Sequence[str], problems: Sequence[Problem]) -> None:
-    """Refuse what has nothing to show. Raises ExportRejected with all its problems."""
-    if not header:
-        empty = Problem(code="export_empty", message="it has no records (0 rows)", row=1)
-        listed = tuple(problems) or (empty,)
-        raise ExportRejected(listed[0].message, problems=listed)
-
-
-def searchable(text: str, records: Iterable[Mapping[str, str]], header: Sequence[str]) -> str:
-    """The file's own text and below it every cell, as the file may have written it with escapes."""
-    end = "" if text.endswith("\n") else "\n"
-    return text + end + joined([header]) + joined(tuple(record.values()) for record in records)
 
 
 def _ignored(found: _Found, records: int) -> dict[str, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,23 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconcile.crm.formats.cells import EXACT, is_filled, joined, lost_digits, number
+from reconcile.crm.formats.limits import (
+    CELLS_LIMIT,
+    COLUMNS_LIMIT,
+    UNPACKED_LIMIT,
+    check_limit,
+)
 from reconcile.crm.formats.table import Table
-from reconcile.crm.problems import MOST, capped, rejected
+from reconcile.crm.problems import rejected
 from reconcile.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
-    from reconcile.crm.formats.table import Flags
+    from reconcile.crm.formats.table import IsHeader
 
-EXACT: Final = 2.0**53
-"""From here on a float skips whole numbers, so the digits of an id or number are not its own."""
-CELLS_LIMIT: Final = 2**24
-"""Rows by columns: a million contacts with sixteen properties, in some gigabytes of memory."""
-COLUMNS_LIMIT: Final = 16_384
-"""The width of a spreadsheet; no CRM has as many properties."""
-UNPACKED_LIMIT: Final = 1024**3
-"""Bytes of the values, unpacked: five times the largest export that is accepted as text."""
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
 _HEADER_ROW: Final = 1
@@ -44,7 +42,7 @@ def recognises(content: bytes) -> bool:
     return content.startswith((_MAGIC, _ENCRYPTED))
 
 
-def read(content: bytes, *, is_header: Callable[[Sequence[str]], bool]) -> Table:
+def read(content: bytes, *, is_header: IsHeader) -> Table:
     """The table of a Parquet file. Raises ExportRejected if it is cut off, damaged or too large."""
     del is_header  # the file itself says what its columns are called
     table = _table(content)
@@ -122,13 +120,6 @@ def _check_size(metadata: pq.FileMetaData) -> None:
     check_limit(size, UNPACKED_LIMIT, "bytes when it is unpacked")
 
 
-def check_limit(count: int, limit: int, what: str) -> None:
-    """Refuse a file with too many of something. Raises ExportRejected (`export_too_large`)."""
-    if count > limit:
-        message = f"it has {count:,} {what}; the limit is {limit:,}"
-        raise rejected("export_too_large", message, hint="export contacts only, without notes")
-
-
 # ---------------------------------------------------------------------------- the values
 
 
@@ -142,26 +133,6 @@ def _inexact(table: pa.Table) -> tuple[Problem, ...]:
             for row in np.flatnonzero(np.abs(column.to_numpy()) >= EXACT).tolist()
         ]
     )
-
-
-def lost_digits(places: Sequence[tuple[int, str]]) -> tuple[Problem, ...]:
-    """What is wrong with numbers from `EXACT` on, by row and column."""
-    message = (
-        "the number has more digits than a number cell keeps: its last digits are lost;"
-        " export the column as text, or leave it out"
-    )
-    first = (
-        Problem(code="export_malformed", message=message, row=row, column=column)
-        for row, column in places[:MOST]
-    )
-    return capped(first, total=len(places))
-
-
-def number(value: float) -> str:
-    """A number as a person types it, with the fifteen digits that spreadsheets show."""
-    if value.is_integer():
-        return str(int(value))
-    return format(Decimal(f"{value:.15g}"), "f")
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -201,14 +172,3 @@ def _as_iso(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 def _each(column: pa.ChunkedArray, write: Callable[[Any], str]) -> pa.ChunkedArray:
     texts = ["" if value is None else write(value) for value in column.to_pylist()]
     return pa.chunked_array([pa.array(texts, type=pa.string())])
-
-
-def is_filled(column: pa.Array | pa.ChunkedArray) -> Flags:
-    """Which cells of a column hold more than blanks."""
-    found: Flags = pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
-    return found
-
-
-def joined(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as the text that the veto looks into: every cell stands in it as it is."""
-    return "".join("\t".join(row) + "\n" for row in rows)

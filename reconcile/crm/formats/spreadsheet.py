@@ -25,17 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
-from reconcile.crm.formats.parquet import (
-    CELLS_LIMIT,
-    COLUMNS_LIMIT,
-    EXACT,
-    UNPACKED_LIMIT,
-    check_limit,
-    is_filled,
-    joined,
-    lost_digits,
-    number,
-)
+from reconcile.crm.formats.cells import EXACT, is_filled, joined, lost_digits, number
+from reconcile.crm.formats.limits import CELLS_LIMIT, COLUMNS_LIMIT, UNPACKED_LIMIT, check_limit
 from reconcile.crm.formats.table import Table
 from reconcile.crm.problems import MOST, capped, rejected
 from reconcile.errors import Problem
@@ -43,7 +34,7 @@ from reconcile.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from reconcile.crm.formats.table import Flags, Offsets
+    from reconcile.crm.formats.table import Flags, IsHeader, Offsets
 
 HEADER_ROWS: Final = 25
 """Rows among which the header is looked for; reports put up to a dozen lines above it."""
@@ -99,7 +90,7 @@ def _has_workbook(content: bytes) -> bool:
     return not names.isdisjoint((_WORKBOOK, _BINARY_WORKBOOK))
 
 
-def read(content: bytes, *, is_header: Callable[[Sequence[str]], bool]) -> Table:
+def read(content: bytes, *, is_header: IsHeader) -> Table:
     """The table on the one sheet that has a header. Raises ExportRejected if there is none."""
     _refuse_others(content)
     grids = _grids(content, _checked(content))
@@ -538,9 +529,7 @@ def _texts(cells: Sequence[object]) -> pa.Array:
 # ---------------------------------------------------------------------------- the header
 
 
-def _with_header(
-    grids: Sequence[_Grid], is_header: Callable[[Sequence[str]], bool]
-) -> tuple[_Grid, int]:
+def _with_header(grids: Sequence[_Grid], is_header: IsHeader) -> tuple[_Grid, int]:
     """The one sheet with a header, and its row counted from 0.
 
     If there is none but a single sheet, its first row with several cells may hold headers that
@@ -564,7 +553,7 @@ def _several(grids: Sequence[_Grid], what: str) -> Exception:
     return rejected("header_unknown", f"the sheets {names} {what}", hint=hint)
 
 
-def _header_row(grid: _Grid, is_header: Callable[[Sequence[str]], bool]) -> int:
+def _header_row(grid: _Grid, is_header: IsHeader) -> int:
     """The first row that is a header, counted from 0; -1 if none of the first rows is."""
     rows = range(min(HEADER_ROWS, len(grid.filled)))
     return next((at for at in rows if is_header(grid.row(at))), -1)
@@ -585,9 +574,7 @@ def _format(grid: _Grid) -> str:
 # ---------------------------------------------------------------------------- the rows
 
 
-def _table(
-    grid: _Grid, at: int, *, is_header: Callable[[Sequence[str]], bool], text: str, others: int
-) -> Table:
+def _table(grid: _Grid, at: int, *, is_header: IsHeader, text: str, others: int) -> Table:
     header = _header(grid, at)
     rows = _Rows(grid=grid, at=at, header=header)
     rows.count("row of another sheet", others)
@@ -660,7 +647,7 @@ class _Rows:
         self.problems += capped(some, total=len(places))
 
 
-def _sort_out(rows: _Rows, is_header: Callable[[Sequence[str]], bool]) -> None:
+def _sort_out(rows: _Rows, is_header: IsHeader) -> None:
     """Take out what is no record, one rule after the other."""
     rows.drop(rows.grid.filled.sum(axis=1) == 0, "row without content")
     rows.drop(np.arange(len(rows.left)) < rows.at, "title above the header")
@@ -670,7 +657,7 @@ def _sort_out(rows: _Rows, is_header: Callable[[Sequence[str]], bool]) -> None:
     _groups(rows)
 
 
-def _repeated_headers(rows: _Rows, is_header: Callable[[Sequence[str]], bool]) -> None:
+def _repeated_headers(rows: _Rows, is_header: IsHeader) -> None:
     """The header again, with its title if it has one; another header is another table.
 
     monday.com repeats title and header for each group, and has sub-items under a header of their

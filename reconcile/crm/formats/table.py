@@ -1,14 +1,17 @@
-"""What every format yields: a header, and columns of text below it."""
+"""What every format yields: a header, and columns of text below it.
+
+A format is a module with `recognises(content) -> bool` and `read(content, *, is_header) -> Table`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     Offsets = NDArray[np.integer[Any]]
     Flags = NDArray[np.bool_]
+    IsHeader = Callable[[Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,22 @@ class Table:
     ignored: Mapping[str, int] = field(default_factory=dict)
     """Why rows below the header are no records → how many."""
     problems: tuple[Problem, ...] = ()
+    parts: tuple[str, ...] = ()
+    """The names of the files that it was read from, if they are not the export's own."""
+    part: Offsets = field(default_factory=lambda: np.zeros(0, dtype=np.int64), repr=False)
+    """Of each record its place in `parts`; empty if there is one file only."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was put together."""
+
+
+class Format(Protocol):
+    """A module that reads one format."""
+
+    def recognises(self, content: bytes, /) -> bool:
+        """Whether the bytes begin as this format does; a file that is cut off may still do."""
+
+    def read(self, content: bytes, *, is_header: IsHeader) -> Table:
+        """The table that the bytes hold; its own problems stand in it.
+
+        Raises ExportRejected if there is nothing to show.
+        """

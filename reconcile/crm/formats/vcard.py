@@ -30,15 +30,17 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from reconcile.crm.formats.decoding import decode
-from reconcile.crm.formats.layout import CELL_LIMIT
-from reconcile.crm.formats.objects import check_records, columns_of, searchable
+from reconcile.crm.formats.cells import check_records, columns_of, searchable
+from reconcile.crm.formats.decoding import beginning, decode
+from reconcile.crm.formats.limits import CELL_LIMIT
 from reconcile.crm.formats.table import Table
 from reconcile.crm.problems import MOST, capped, rejected
 from reconcile.errors import ExportRejected, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reconcile.crm.formats.table import IsHeader
 
 PROPERTY_LIMIT: Final = 4 * 1024 * 1024
 """Characters of a property that is not read: a photo, a key, a note."""
@@ -145,15 +147,10 @@ class _Wrong(Exception):
 
 def recognises(content: bytes) -> bool:
     """Whether it begins with a card."""
-    head = content[:4096]
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        start = head.decode("utf-16", errors="ignore")
-    else:
-        start = head.removeprefix(codecs.BOM_UTF8).decode("latin-1")
-    return start.lstrip(" \t\r\n")[: len(_BEGIN)].casefold() == _BEGIN
+    return beginning(content)[: len(_BEGIN)].casefold() == _BEGIN
 
 
-def read(content: bytes, *, is_header: Callable[[Sequence[str]], bool]) -> Table:
+def read(content: bytes, *, is_header: IsHeader) -> Table:
     """The table of the cards; its own problems stand in it."""
     del is_header  # the properties say what they are
     text, encoding = decode(content)
