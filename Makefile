@@ -13,11 +13,17 @@ demo: $(READY)
 
 check: system lint types test
 
-# What a test needs besides Python: systemd's own verifier reads the units in cron/.
+# What a test needs besides Python: systemd's own verifier reads the units in cron/, and the queries
+# of the manual run on real databases.
 system:
-	@command -v systemd-analyze > /dev/null || { \
-	  echo "installing systemd, for its verifier"; \
-	  apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd; }
+	@missing=""; \
+	command -v systemd-analyze > /dev/null || missing="$$missing systemd"; \
+	command -v mariadbd > /dev/null || missing="$$missing mariadb-server"; \
+	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
+	test -z "$$missing" || { \
+	  echo "installing$$missing, for the tests"; \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -35,8 +35,10 @@ ADAPTERS = {"config", "crm", "pbx", "store", "report"}
 BRACKETS = {
     "pandas": {"crm", "core/match.py"},
     "pyarrow": {"crm"},
-    "httpx": {"pbx", "notify.py"},
-    "sqlalchemy": {"store"},
+    "httpx": {"pbx", "notify.py", "crm/sources/web.py"},
+    "sqlalchemy": {"store", "crm/sources/sql.py"},
+    "fsspec": {"crm/sources/remote.py"},
+    "sshfs": {"crm/sources/remote.py"},
     "alembic": {"store"},
     "portalocker": {"store"},
     "click": {"cli"},

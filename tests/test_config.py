@@ -99,10 +99,6 @@ def test_an_impossible_value_names_its_path(tmp_path, line, path):
     assert list(problems(tmp_path, GOOD + line)) == [path]
 
 
-def test_a_source_that_is_no_path_is_refused(tmp_path):
-    assert "crm.source" in problems(tmp_path, GOOD.replace("exports/*.csv", "s3://bucket/x.csv"))
-
-
 def test_a_secret_in_the_configuration_is_an_unknown_key_and_not_repeated(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, GOOD + 'client_secret = "canary"\n')

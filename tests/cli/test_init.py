@@ -70,8 +70,10 @@ def test_a_dangling_link_is_something_too(office):
     ("changes", "where", "words"),
     [
         ({"region": "Germany"}, "crm.region", "country code of two capital letters"),
-        ({"source": "https://crm.example/export"}, "crm.source", "only a path or a glob"),
-        ({"source": ""}, "crm.source", "must not be empty"),
+        ({"source": "http://crm.example/export"}, "crm.source", "must begin with https://"),
+        ({"source": "https://jo:p4ss@crm.example/"}, "crm.source", "must hold no password"),
+        ({"source": "https://crm.example/?token=p4ss"}, "crm.source", "a secret in its query"),
+        ({"source": ""}, "crm.source", "is required"),
         ({"client-id": ""}, "pbx.client_id", "must not be empty"),
         ({"pbx-url": "pbx.example.com"}, "pbx.url", "must begin with https://"),
         ({"pbx-url": "http://pbx.example.com"}, "pbx.url", "must begin with https://"),
@@ -100,6 +102,12 @@ def test_a_typed_mode_that_is_none_is_refused(office):
 def test_an_answer_beyond_the_basic_plane_is_written_as_it_is(office):
     assert office.init(source="exporte/☎📇*.csv").code == 0
     assert tomllib.loads(office.config.read_text("utf-8"))["crm"]["source"] == "exporte/☎📇*.csv"
+
+
+@pytest.mark.parametrize("source", ["https://crm.example/c.csv?view=7", "sftp://jo@files/c*.csv"])
+def test_the_source_may_be_an_address(office, source):
+    assert office.init(source=source).code == 0
+    assert tomllib.loads(office.config.read_text("utf-8"))["crm"]["source"] == source
 
 
 def test_a_folder_that_cannot_be_made_is_explained(office):

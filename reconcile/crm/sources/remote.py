@@ -124,7 +124,7 @@ class _Store:
         return info
 
     def _beside(self, path: str) -> list[Found]:
-        folder = path.rpartition("/")[0]
+        folder = path.rpartition("/")[0] or "/"
         infos = self._asked(lambda: self._files.ls(folder, detail=True))
         return [self._found(info) for info in infos if info["type"] == "file"]
 
