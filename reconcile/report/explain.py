@@ -5,6 +5,7 @@ Looks only into what a run left on disk; asks neither the CRM nor 3CX, and chang
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconcile.report.model import ContactPart, Report
+
+
+_PLAIN: Final = re.compile(r"\+?[0-9 ()\-]*")
+"""A cell with one number and nothing else, whose keys end as it ends."""
+_END: Final = 4
 
 
 class Found(IntEnum):
@@ -40,6 +46,8 @@ class Who:
     typed: str
     number_keys: frozenset[str] = frozenset()
     """As `phones.keys_or_text` makes them."""
+    ends: frozenset[str] = frozenset()
+    """Their last digits: without them a plain cell need not be parsed."""
     addresses: frozenset[str] = frozenset()
     name: str = ""
     """As `text.name_key` makes it; "" if it can't be a name."""
@@ -54,9 +62,11 @@ class Who:
         emails = frozenset(addresses(text))
         key = name_key(text)
         is_name = not emails and any(map(str.isalpha, key)) and any(map(is_word, key.split()))
+        keys = frozenset(phones.keys_or_text(text, region))
         return cls(
             typed=text,
-            number_keys=frozenset(phones.keys_or_text(text, region)),
+            number_keys=keys,
+            ends=frozenset(k.removeprefix(phones.SHORT)[-_END:] for k in keys),
             addresses=emails,
             name=key if is_name else "",
             company=company_key(text) if is_name else "",
@@ -81,6 +91,10 @@ class Who:
         return self._named(part)
 
     def _has_number(self, cell: str) -> bool:
+        if _PLAIN.fullmatch(cell) and not any(
+            end in re.sub("[^0-9]", "", cell) for end in self.ends
+        ):
+            return False
         keys = phones.keys_or_text(cell, self.region, outside_prefix=self.outside_prefix)
         return not self.number_keys.isdisjoint(keys)
 
