@@ -17,6 +17,7 @@ from reconcile.model import (
     Status,
     Subject,
 )
+from reconcile.report import mask
 from reconcile.report.build import Result, build
 from reconcile.report.model import Report
 
@@ -184,3 +185,58 @@ def test_a_masked_report_shows_no_personal_data():
         assert plain not in text, plain
     assert "J. D." in text
     assert "…567" in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "masked"),
+    [
+        (
+            "number +49 30 1234567 belongs to CRM record 4711, and the names agree",
+            "number …567 belongs to CRM record 4711, and the names agree",
+        ),
+        (
+            (
+                "number +1 415-555-0101 belongs to the record in row 2 of a.csv (Max New), but the"
+                " names differ"
+            ),
+            "number …101 belongs to the record in row 2 of a.csv (M. N.), but the names differ",
+        ),
+        (
+            (
+                "number 0301fax is not one person's alone; CRM record 1 (Jo (Max) Doe) has it, and"
+                " the names agree"
+            ),
+            (
+                "number …301 is not one person's alone; CRM record 1 (J. (. D.) has it, and"
+                " the names agree"
+            ),
+        ),
+        (
+            "number +49 30 5550000 alone proves nothing: 2 in the CRM share it",
+            "number …000 alone proves nothing: 2 in the CRM share it",
+        ),
+        (
+            "e-mail max@acme.example belongs to CRM record 4711, and the names agree",
+            "e-mail m…@… belongs to CRM record 4711, and the names agree",
+        ),
+        (
+            "its CRM record 4711 (Max New) is still in the CRM, but the names differ",
+            "its CRM record 4711 (M. N.) is still in the CRM, but the names differ",
+        ),
+        (
+            "its name and its company are those of CRM record 4711 (Max New)",
+            "its name and its company are those of CRM record 4711 (M. N.)",
+        ),
+        (
+            "CRM record 4711 is absent since 2026-11-24 02:30 UTC, in 2 exports (needed: 2)",
+            "CRM record 4711 is absent since 2026-11-24 02:30 UTC, in 2 exports (needed: 2)",
+        ),
+        (
+            "the text of the export still holds +49 30 1234567, in a place that is not read",
+            "the text of the export still holds …567, in a place that is not read",
+        ),
+    ],
+)
+def test_every_sentence_is_masked_whoever_it_is_about(sentence, masked):
+    assert mask.sentence(sentence, {}) == masked
+    assert mask.sentence(masked, {}) == masked
