@@ -47,14 +47,16 @@ class Night:
         return {i: decided.get(i, Verdict.MATCHED) for i in self.pbx.ids}
 
 
-def rules_of(prefix: str, *, immediate: bool = True) -> plan.Rules:
-    """Without grace, so that whatever would ever be deleted shows at once."""
+def rules_of(
+    prefix: str, *, immediate: bool = True, grace: tuple[int, float] = (1, 0)
+) -> plan.Rules:
+    """Without grace, so that whatever would ever be deleted shows at once; or with it."""
     return plan.Rules(
         contact_types=frozenset({"3CX"}),
         protection=plan.Protection(),
         owner_tag="",
-        grace_exports=1,
-        grace_hours=0,
+        grace_exports=grace[0],
+        grace_hours=grace[1],
         region="DE",
         outside_prefix=prefix,
         immediate=immediate,
@@ -78,14 +80,15 @@ def listing(entries: tuple[Entry, ...], now: datetime) -> PbxSnapshot:
 class Series:
     """The nights of one book, format by format.
 
-    Formats that can say the same make the same claims, but for the ids, so the first night is only
-    gone through with one of them. What is claimed then holds on the second night in each of them.
+    While everybody is there, all formats with ids make the same claims, and so do all without; what
+    matters besides is whether the names survive the encoding. So the first night is only gone
+    through with one of each kind, and what was claimed holds on the second night in every format.
     """
 
     def __init__(self, seed: int) -> None:
         self.book = sides.book(seed)
         self.inactive: crm.Inactive = "gone" if seed % 2 else "keep"
-        self._claims: dict[sides.Form, dict[int, Claim]] = {}
+        self._claims: dict[tuple[bool, bool], dict[int, Claim]] = {}
         self._known: dict[str, Matching] = {}
 
     def records(self, evening: Evening, layout: Layout) -> list[sides.Row]:
@@ -98,37 +101,44 @@ class Series:
         """The evening on which everybody is there."""
         return self._night(self.book.first, layout, {}, at=0)
 
-    def second(self, layout: Layout) -> Night:
-        """The evening after some have left."""
-        return self._night(self.book.second, layout, self.claims(layout), at=1)
+    def second(self, layout: Layout, *, own: bool = False) -> Night:
+        """The evening after some have left; `own`: the first one was in this format, too."""
+        claims = self.first(layout).after if own else self.claims(layout)
+        return self._night(self.book.second, layout, claims, at=1)
 
     def claims(self, layout: Layout) -> dict[int, Claim]:
         """What the first night claimed, with the ids of this format."""
-        if layout.form not in self._claims:
-            numbers = {
-                layout.id(row.record): str(row.record)
-                for row in self.records(self.book.first, layout)
-            }
-            self._claims[layout.form] = {
-                i: replace(claim, crm_id=numbers.get(claim.crm_id, ""))
+        kind = layout.form.ids, layout.form.wide
+        if kind not in self._claims:
+            records = self.records(self.book.first, layout)
+            numbers = {layout.id(row.record): str(row.record) for row in records}
+            self._claims[kind] = {
+                i: replace(claim, crm_id=numbers[claim.crm_id] if claim.crm_id else "")
                 for i, claim in self.first(layout).after.items()
             }
         return {
             i: replace(claim, crm_id=layout.id(int(claim.crm_id)) if claim.crm_id else "")
-            for i, claim in self._claims[layout.form].items()
+            for i, claim in self._claims[kind].items()
         }
 
     def _night(
         self, evening: Evening, layout: Layout, claims: dict[int, Claim], *, at: int
     ) -> Night:
-        now = NIGHT + timedelta(days=at)
-        export = read(
-            layout.write(self.records(evening, layout)),
-            layout.source,
-            now=now,
-            inactive=self.inactive,
-        )
         rules = rules_of(self.book.prefix)
+        return self.night(evening, layout, claims, rules=rules, now=NIGHT + timedelta(days=at))
+
+    def night(
+        self,
+        evening: Evening,
+        layout: Layout,
+        claims: dict[int, Claim],
+        *,
+        rules: plan.Rules,
+        now: datetime,
+    ) -> Night:
+        """Any evening, under any rules."""
+        files = layout.write(self.records(evening, layout))
+        export = read(files, layout.source, now=now, inactive=self.inactive)
         pbx = listing(evening.entries, now)
         return decide(export, pbx, claims=claims, rules=rules, now=now, known=self._known)
 

@@ -131,7 +131,7 @@ class _Doubts:
         own_address = bool(entry.email) and not self._is_role(entry)
         if entry.edited:
             return "edited in 3CX"
-        if single:
+        if single and not any(folded(entry.name) & self._names(carried[n]) for n in single):
             return "its number is somebody else's"
         if carried and len(carried) == len(entry.numbers) and not own_address:
             return "its only number is shared"
@@ -146,13 +146,16 @@ class _Doubts:
         near = {key for whose in carried.values() for key in whose}
         if entry.email and self._is_role(entry):
             near |= {k for key in entry.people for k in self.roles[self.before[key].company.key]}
-        if any(words & folded(self.living[key].name) for key in near):
+        if words & self._names(near):
             return "a relative or colleague"
         if words and any(words <= name or name <= words for name in self.names):
             return "a name alone"
         if entry.is_vague and words & self.surnames:
             return "a name alone"
         return ""
+
+    def _names(self, keys: set[int]) -> set[str]:
+        return {word for key in keys for word in folded(self.living[key].name)}
 
     def _is_role(self, entry: Entry) -> bool:
         return any(entry.email == self.before[k].company.role_address for k in entry.people)

@@ -353,7 +353,7 @@ class Maker:
         while True:
             first = self.rng.choice(plan.firsts.split()).replace("_", " ")
             last = self.rng.choice(plan.lasts.split()).replace("_", " ")
-            if self.rng.random() < 0.04:
+            if self.rng.random() < 0.02:
                 last += "-" + self.rng.choice(plan.lasts.split()).replace("_", " ")
             if (first, last) not in self.names:
                 self.names.add((first, last))
@@ -458,7 +458,7 @@ def people(rng: random.Random) -> tuple[list[Person], Maker]:
         employees(make, company, rng.choice((3, 6, 10, 14, 18, 24)))
     for key in range(6):
         family(make, key)
-    namesakes(make, companies, 5)
+    namesakes(make, companies, 3)
     make.person(
         "DE",
         name=(

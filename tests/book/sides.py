@@ -250,7 +250,7 @@ def _entry(at: int, person: Person, rng: random.Random, prefix: str) -> Entry:
     known = {name: number for name, number in numbers.items() if number}
     if not known:
         known = {"Business": _any_number(person)}
-    if person.company.name and rng.random() < 0.06:
+    if person.company.name and rng.random() < 0.04:
         known["Other"] = person.company.main
     email = _known_address(person, rng)
     return _contact(
@@ -383,13 +383,13 @@ def _next(before: Evening, make: Maker) -> Evening:
     staying = [p for p in before.people if p.key not in left]
     renamed = rng.choice([p.company for p in staying if p.company.name])
     changed = {p.key: _edited(p, renamed, make) for p in staying}
+    merged = {p.key for p in staying if p.twin and rng.random() < 0.5}
     for entry in before.entries:
         for key in entry.people & changed.keys():
-            if not _is_known(entry, changed[key]):
+            if not _is_known(entry, changed[key], by_name=key not in merged or not entry.is_vague):
                 changed[key] = next(p for p in staying if p.key == key)
     for person in _successors(before, left, changed, make):
         changed[person.key] = person
-    merged = {p.key for p in staying if p.twin and rng.random() < 0.5}
     for key in sorted(merged):
         person = changed[key]
         record = 200000 + key if key % 2 else person.record
@@ -416,14 +416,17 @@ def _leavers(before: Evening, rng: random.Random) -> dict[int, str]:
     return {key: rng.choice(ways) for key in sorted(keys)}
 
 
-def _is_known(entry: Entry, person: Person) -> bool:
-    """Whether somebody who looks at both could still see that they are the same."""
+def _is_known(entry: Entry, person: Person, *, by_name: bool) -> bool:
+    """Whether somebody who looks at both could still see that they are the same.
+
+    A name is enough, `by_name`, unless it is half a name and the record is a new one.
+    """
     numbers = set() if person.blank else {n.e164 for n in person.numbers}
     if any(number.e164 in numbers for number in entry.numbers):
         return True
     if entry.email and not person.blank and entry.email in (person.email, person.private):
         return True
-    return bool(spelling.folded(person.last) & spelling.folded(entry.name))
+    return by_name and bool(spelling.folded(person.last) & spelling.folded(entry.name))
 
 
 def _edited(person: Person, renamed: Company, make: Maker) -> Person:
@@ -525,7 +528,7 @@ def _successors(
 
 
 def _touched(entry: Entry, rng: random.Random) -> Entry:
-    """One contact in a hundred is edited in 3CX itself."""
-    if rng.random() > 0.01:
+    """Now and then a contact is edited in 3CX itself."""
+    if rng.random() > 0.006:
         return entry
     return replace(entry, fields={**entry.fields, "Department": "neu"}, edited=True)

@@ -213,14 +213,14 @@ _CRM_NAMES: dict[Callable[[str, str], Name], int] = {
     lambda first, last: (f" {first}", f"{last}  "): 2,
 }
 _PBX_NAMES: dict[Callable[[str, str], Name], int] = {
-    _both(str): 56,
+    _both(str): 59,
     _both(transliterated): 10,
     _both(decomposed): 2,
     lambda first, last: (f"{first} {last}", ""): 8,
     lambda first, last: (last, first): 5,
     lambda first, last: ("", f"{last}, {first}"): 4,
-    lambda first, last: (f"{first[0]}.", last): 5,
-    lambda _, last: ("", last): 3,
+    lambda first, last: (f"{first[0]}.", last): 3,
+    lambda _, last: ("", last): 2,
     lambda first, last: (first, last.partition("-")[0]): 3,
     lambda first, last: (f"Dr. {first}", last): 4,
 }

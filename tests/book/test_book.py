@@ -13,24 +13,27 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
+from book.containers import OTHER_LAYOUTS
 from book.layouts import CSV_LAYOUTS
 from book.nights import Series
 from book.oracle import judge
 
 SEEDS = range(20)
+LAYOUTS = (*CSV_LAYOUTS, *OTHER_LAYOUTS)
 FOUND = 0.95
 """Of the leavers whom the rules let go."""
-UNSURE = 0.2
-"""Of all leavers, those whom the rules send to a person, in any one book."""
-CLAIMED = 0.95
+UNSURE = 0.3
+"""Of all leavers, those whom the rules send to a person, in any one book: about 7 % on average, and
+12 % where the export has no ids."""
+CLAIMED = 0.93
 """Of the contacts that came from the CRM, those that the first night must have claimed."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_wrong_delete_and_the_leavers_found(seed, table):
     series, faults = Series(seed), defaultdict(list)
-    for layout in CSV_LAYOUTS:
-        second = series.second(layout)
+    for at, layout in enumerate(LAYOUTS):
+        second = series.second(layout, own=at % len(SEEDS) == seed)
         case = judge(
             series.book,
             layout.form,
