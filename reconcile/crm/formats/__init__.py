@@ -50,9 +50,11 @@ def read_files(
     chosen = choose(found)
     named = len(chosen.contacts) > 1 or chosen.contacts[0].packed
     table = _read(chosen.contacts, format, named=named)
-    if chosen.accounts:
-        table = accounts.add(table, _read(chosen.accounts, format, named=True))
     left = chosen.left_out
+    if chosen.accounts and accounts.are_needed(table):
+        table = accounts.add(table, _read(chosen.accounts, format, named=True))
+    else:
+        left = (*left, *(file.name for file in chosen.accounts))
     told = [*ways, f"{len(chosen.contacts)} parts"] if len(chosen.contacts) > 1 else ways
     told += [f"{len(left)} files left out"] if left else []
     notes = (f"files that are left out: {listed(left)}",) if left else ()

@@ -32,21 +32,26 @@ _NOBODY: Final = r"^0*(AAA)?$"
 """What stands for no account: nothing, or zeros."""
 
 
+def are_needed(contacts: Table) -> bool:
+    """Whether the contacts name their accounts by id; if not, they need no other table."""
+    return not contacts.problems and _find(contacts, _REFERENCE) is not None
+
+
 def add(contacts: Table, accounts: Table) -> Table:
-    """The contacts with the columns of their accounts, and a note of accounts that are missing."""
+    """The contacts with the columns of their accounts, and a note of accounts that are missing.
+
+    The accounts' problems are the contacts' problems.
+    """
     at, key = _find(contacts, _REFERENCE), _find(accounts, _ID)
-    if contacts.problems or accounts.problems or at is None or key is None:
-        note = () if at is not None else ("the contacts name no account: accounts are left out",)
-        problems = (*contacts.problems, *accounts.problems)
-        cells = () if problems else contacts.cells
-        notes = (*contacts.notes, *note)
-        return replace(contacts, problems=problems, cells=cells, notes=notes)
+    file = accounts.parts[0] if accounts.parts else ""
+    if key is None:
+        return _refused(contacts, "header_unknown", "it has no column with the account's id", file)
+    if accounts.problems or at is None:
+        return replace(contacts, problems=accounts.problems, cells=())
     ids = pc.utf8_trim_whitespace(accounts.cells[key]).combine_chunks()
     if (doubles := len(ids) - len(pc.unique(ids))) > 0:
         message = f"{doubles} accounts have an id that another one has, too"
-        file = accounts.parts[0] if accounts.parts else ""
-        problem = Problem(code="id_not_unique", message=message, file=file)
-        return replace(contacts, problems=(problem,), cells=())
+        return _refused(contacts, "id_not_unique", message, file)
     wanted = pc.utf8_trim_whitespace(contacts.cells[at])
     places = pc.index_in(wanted, value_set=ids)
     added = {
@@ -65,6 +70,11 @@ def add(contacts: Table, accounts: Table) -> Table:
         cells=(*contacts.cells, *added.values()),
         notes=(*contacts.notes, *note),
     )
+
+
+def _refused(contacts: Table, code: str, message: str, file: str) -> Table:
+    problem = Problem(code=code, message=message, file=file)
+    return replace(contacts, problems=(problem,), cells=())
 
 
 def _find(table: Table, headers: tuple[str, ...]) -> int | None:

@@ -96,11 +96,10 @@ def _order(file: File) -> tuple[str, int]:
 
 def _check_parts(names: Sequence[str]) -> None:
     """Refuse a gap in the numbers of files that differ by them only."""
-    groups: dict[tuple[str, str], list[tuple[int | None, int | None, str]]] = {}
+    groups: dict[str, list[tuple[int | None, int | None, str]]] = {}
     for name in names:
         base, number, of = parts.split(PurePosixPath(name).name)
-        key = (base.casefold(), _ending(name))
-        groups.setdefault(key, []).append((number, of, name))
+        groups.setdefault(base.casefold(), []).append((number, of, name))
     for group in groups.values():
         numbers = [number for number, _, _ in group if number is not None]
         if numbers and not (len(group) == 1 and numbers[0] >= _SERIAL and group[0][1] is None):

@@ -32,15 +32,17 @@ def furniture(
     title of a group; it is no contact that could be matched by anything, either.
     """
     repeated = _having(cells, [name.strip() for name in header])
-    subitems = _subitems(cells)
+    below = subitems(cells)
     groups = np.zeros(len(repeated), dtype=np.bool_)
     if titled and is_name(header[0]):
-        groups = _having(cells[1:], [""] * (len(cells) - 1)) & ~_equal(cells[0], "") & ~subitems
-    return {"header repeated": repeated, "title of a group": groups, "subitem": subitems}
+        groups = _having(cells[1:], [""] * (len(cells) - 1)) & ~_equal(cells[0], "") & ~below
+    return {"header repeated": repeated, "title of a group": groups, "subitem": below}
 
 
-def _subitems(cells: Sequence[pa.ChunkedArray]) -> Flags:
+def subitems(cells: Sequence[pa.ChunkedArray]) -> Flags:
     """Headers of subitems, and the rows without a first cell that follow them."""
+    if len(cells) < len(_SUBITEMS):
+        return np.zeros(len(cells[0]), dtype=np.bool_)
     begins = _having([pc.utf8_lower(column) for column in cells[: len(_SUBITEMS)]], _SUBITEMS)
     if not begins.any():
         return begins

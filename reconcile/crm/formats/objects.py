@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from reconcile.crm.formats.table import IsHeader
 
-ENVELOPES: Final = ("value", "data", "results", "records", "items", "contacts")
+ENVELOPES: Final = ("value", "data", "results", "records", "items", "contacts", "list")
 DEPTH_LIMIT: Final = 16
 """Containers around a value; HubSpot and Dynamics need five."""
 NUMBER_LIMIT: Final = 64

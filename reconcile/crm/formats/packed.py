@@ -31,7 +31,7 @@ EXPORT_LIMIT: Final = 512 * 1024**2
 RATIO_LIMIT: Final = 200
 """To how many times its size a file may unpack; tables come to 30 at most, nothing but zeros to
 a thousand."""
-_RATIO_FROM: Final = 4 * 1024**2
+RATIO_FROM: Final = 4 * 1024**2
 """Bytes up to which nobody asks: a short list of very similar people packs well."""
 _CHUNK: Final = 1024 * 1024
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -118,7 +118,7 @@ class _Budget:
         self.unpacked += len(piece)
         self.total += len(piece)
         check_limit(self.total, EXPORT_LIMIT, "bytes when it is unpacked")
-        if self.unpacked > max(_RATIO_FROM, RATIO_LIMIT * self.packed):
+        if self.unpacked > max(RATIO_FROM, RATIO_LIMIT * self.packed):
             message = (
                 f"it unpacks to more than {RATIO_LIMIT} times its size, which no table does:"
                 " the archive is made to fill the memory"

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
+from reconcile.crm.formats import groups
 from reconcile.crm.formats.cells import EXACT, is_filled, joined, lost_digits, number
 from reconcile.crm.formats.limits import CELLS_LIMIT, COLUMNS_LIMIT, UNPACKED_LIMIT, check_limit
 from reconcile.crm.formats.table import Table
@@ -651,17 +652,25 @@ def _sort_out(rows: _Rows, is_header: IsHeader) -> None:
     """Take out what is no record, one rule after the other."""
     rows.drop(rows.grid.filled.sum(axis=1) == 0, "row without content")
     rows.drop(np.arange(len(rows.left)) < rows.at, "title above the header")
+    _subitems(rows)
     _repeated_headers(rows, is_header)
     _footer(rows)
     _total(rows)
     _groups(rows)
 
 
+def _subitems(rows: _Rows) -> None:
+    """What monday.com writes below an item, under a header of its own."""
+    below = [pa.chunked_array([column.slice(rows.at + 1)]) for column in rows.grid.columns]
+    flags = np.zeros(len(rows.left), dtype=np.bool_)
+    flags[rows.at + 1 :] = groups.subitems(below)
+    rows.drop(flags, "subitem")
+
+
 def _repeated_headers(rows: _Rows, is_header: IsHeader) -> None:
     """The header again, with its title if it has one; another header is another table.
 
-    monday.com repeats title and header for each group, and has sub-items under a header of their
-    own, which would be read as people.
+    monday.com repeats title and header for each group.
     """
     words = pa.array({text.strip() for text in rows.header if text.strip()}, type=pa.string())
     columns = [pc.utf8_trim_whitespace(column) for column in rows.grid.columns]
