@@ -1,10 +1,11 @@
 """Exports as the CRMs write them, each with the records that must come of it.
 
 `goldens/FILE` is an export, byte for byte with the quirks of its CRM; a folder in its place holds
-the files of a split one. `goldens/FILE.expected.json` says how it is read: its format, encoding,
-header row, what is ignored, the columns that are not read, each record with the values that are not
-empty, and `inactive`, the rows that `crm.inactive = "gone"` takes away besides (null: refused under
-that policy).
+the files of a split one. `goldens/FILE.expected.json` says how it is read: `reads_as`, the only
+`crm.format` besides `auto` that takes it; its format in words, encoding, header row, what is
+ignored, the columns that are not read, each record with the values that are not empty, and
+`inactive`, the rows that `crm.inactive = "gone"` takes away besides (null: refused under that
+policy).
 
 `make_goldens.py` writes those that are no text.
 """
@@ -12,9 +13,13 @@ that policy).
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from reconcile import crm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "goldens"
 EXPECTED = ".expected.json"
+NOW = datetime(2026, 11, 3, 2, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,33 @@ def load(name: str) -> Golden:
 NAMES = sorted(path.name for path in FOLDER.iterdir() if not path.name.endswith(EXPECTED))
 GOLDENS = {name: load(name) for name in NAMES if (FOLDER / f"{name}{EXPECTED}").exists()}
 TEXT = {name: golden for name, golden in GOLDENS.items() if name.endswith(".csv")}
+ONE_OF_EACH = [
+    *("hubspot-de.csv", "3cx-phonebook.csv", "thunderbird-de.tsv", "generic-fr-utf-16.csv"),
+    *("hubspot-split", "pipedrive.csv.gz", "zoho-Data_001.zip", "espocrm-de.xlsx"),
+    *("hubspot-api.json", "salesforce-bulk.ndjson", "nextcloud-4.0.vcf", "warehouse.parquet"),
+]
+"""A golden of each format and way; of CSV one with ids and one without."""
+
+
+def place(files: Mapping[str, bytes], folder: Path) -> str:
+    """Write the files, an hour before `NOW`; what the configuration would call them."""
+    written = (NOW - timedelta(hours=1)).timestamp()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, (written, written))
+    return next(iter(files)) if len(files) == 1 else "*"
+
+
+def read(files: Mapping[str, bytes], folder: Path, **options: Any) -> CrmSnapshot:
+    """What a run would make of them."""
+    source = place(files, folder)
+    options = {"mapping": {}, "now": NOW, "max_age_hours": 26, **options}
+    return crm.read(source, base=folder, **options)
+
+
+def described(files: Mapping[str, bytes], folder: Path, **options: Any) -> crm.Reading:
+    """How `reconcile columns` would show them."""
+    return crm.describe(place(files, folder), base=folder, mapping={}, **options)
 
 
 def values(snapshot: CrmSnapshot) -> list[dict[str, Any]]:

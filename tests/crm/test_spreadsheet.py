@@ -146,6 +146,10 @@ def test_odoo_grouped_list() -> None:
     assert table.ignored == {"row of a group": 4}
 
 
+def test_a_sheet_of_one_column_has_no_subitems() -> None:
+    assert rows_of(sheet(["Name"], ["Subitems"], ["Ada"])) == [("Subitems",), ("Ada",)]
+
+
 def test_a_group_that_lost_a_record_is_refused() -> None:
     rows = [
         ["Name", "Phone"],
