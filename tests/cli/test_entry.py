@@ -89,6 +89,7 @@ def test_a_command_line_that_makes_no_sense_is_exit_2(office, args, words):
         ["apply", "0123456789ab"],
         ["report"],
         ["history"],
+        ["explain", "1"],
         ["restore", "--run", "1"],
         ["adopt", "1"],
         ["contact", "list"],
