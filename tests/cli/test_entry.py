@@ -16,8 +16,8 @@ from reconcile import __version__
 from reconcile.cli.crash import without_secrets
 
 COMMANDS = (
-    "adopt apply columns contact db demo doctor history init plan report restore run sandbox"
-    " schedule"
+    "adopt apply columns contact db demo doctor explain history init plan report restore run"
+    " sandbox schedule"
 ).split()
 HEAVY = {
     "pandas",
