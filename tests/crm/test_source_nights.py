@@ -64,6 +64,16 @@ WHOLE: dict[str, tuple[Folder, str]] = {
     ),
     "another export beside it": ({"other-1.csv": 1.1, "c.csv": 1}, "c.csv"),
     "another format of the same name": ({"c-1.csv": 1, "c-2.xlsx": 1.1}, "c-1.csv"),
+    "accounts beside contacts, written last": (
+        {"Contact.csv": 1.1, "Account.csv": 1},
+        "Contact.csv Account.csv",
+    ),
+    "accounts beside parts of contacts": (
+        {"Account_1.csv": 1.2, "Contact_1.csv": 1.1, "Contact_2.csv": 1, "Account_2.csv": 1.2},
+        "Contact_1.csv Contact_2.csv Account_1.csv Account_2.csv",
+    ),
+    "accounts of an older night": ({"Contact.csv": 1, "Account.csv": 25}, "Contact.csv"),
+    "accounts alone": ({"Account.csv": 1}, "Account.csv"),
     "a part that never came, long ago": ({"c.csv": 1, "c.csv.part": 30}, "c.csv"),
 }  # fmt: skip
 
@@ -158,7 +168,7 @@ def refusal(base: Path, source: str = "*c*") -> ExportRejected:
 @pytest.mark.parametrize(("files", "export"), WHOLE.values(), ids=WHOLE)
 def test_the_newest_complete_night_is_the_export(folder: Any, files: Folder, export: str) -> None:
     expected = [f"{name}" for name in export.replace(".csv ", ".csv|").split("|")]
-    assert [path.name for path in find("*c*[vx]*", base=folder(files))] == expected
+    assert [path.name for path in find("*[cC]*[vx]*", base=folder(files))] == expected
 
 
 @pytest.mark.parametrize(("files", "words"), HALF.values(), ids=HALF)
@@ -222,6 +232,17 @@ def test_each_original_says_where_it_came_from(folder: Any) -> None:
     originals = [load(path) for path in find("c*.csv", base=base)]
     assert [o.name for o in originals] == ["c-1.csv", "c-2.csv"]
     assert [o.origin for o in originals] == [f"{base}/c-1.csv", f"{base}/c-2.csv"]
+
+
+def test_accounts_beside_contacts_give_them_their_company(tmp_path: Path, now: datetime) -> None:
+    contacts = "Id,LastName,Phone,AccountId\n003A,Doe,+49301234567,001A\n"
+    (tmp_path / "Contact.csv").write_text(contacts)
+    (tmp_path / "Account.csv").write_text("Id,Name,Phone\n001A,Doe GmbH,+4930765432\n")
+    for path in tmp_path.iterdir():
+        os.utime(path, (now.timestamp(), now.timestamp()))
+    found = crm.read("*.csv", base=tmp_path, mapping={}, now=now, max_age_hours=26)
+    assert list(found.records["company"]) == ["Doe GmbH"]
+    assert found.source.name == "Contact.csv and 1 more"
 
 
 @given(

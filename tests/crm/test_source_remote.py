@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import socket
@@ -22,7 +23,7 @@ import pytest
 from reconcile import crm
 from reconcile.crm.sources import Place, fetch
 from reconcile.crm.sources.original import SIZE_LIMIT
-from reconcile.errors import ConfigError, ExportRejected
+from reconcile.errors import ConfigError, ExportRejected, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -384,3 +385,19 @@ def test_a_secret_for_a_driver_that_takes_none_is_refused() -> None:
     where, words = misconfigured(Place(source="github://a:b@/c.csv", secret=CANARY))
     assert where == "crm.secret_env"
     assert "github://" in words
+
+
+@pytest.mark.parametrize(
+    ("scheme", "lacking"), [("sftp", "sshfs"), ("s3", "fsspec"), ("s3", "s3fs"), ("gs", "fsspec")]
+)
+def test_without_the_extra_its_name_is_said(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, lacking: str
+) -> None:
+    # fsspec keeps the drivers that it has imported once.
+    kept = importlib.import_module("fsspec.registry")._registry  # noqa: SLF001
+    monkeypatch.delitem(kept, scheme, raising=False)
+    monkeypatch.setitem(sys.modules, lacking, None)
+    with pytest.raises(MissingExtra) as caught:
+        fetch(Place(source=f"{scheme}://b/c.csv"))
+    assert "reconcile-3cx[remote]" in caught.value.hint
+    assert caught.value.message.startswith(f"Reading an export from {scheme}:// needs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sqlite3
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,12 +142,18 @@ def test_an_address_of_no_database_is_a_mistake_of_the_configuration(
     assert caught.value.problems[0].column == "crm.url"
 
 
-def test_a_missing_driver_of_ours_names_its_extra() -> None:
-    from reconcile.crm.sources.sql import _not_installed
-
-    error = _not_installed("pymysql")
-    assert isinstance(error, MissingExtra)
-    assert "reconcile-3cx[mysql]" in error.hint
+@pytest.mark.parametrize(
+    ("scheme", "extra"),
+    [("mysql", "mysql"), ("mariadb", "mysql"), ("postgresql", "postgres")],
+)
+def test_a_missing_driver_of_ours_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, now: datetime, scheme: str, extra: str
+) -> None:
+    for driver in ("pymysql", "psycopg"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(MissingExtra) as caught:
+        fetch(Place(url=f"{scheme}://jo@h/d", sql="SELECT 1"), now=now)
+    assert f"reconcile-3cx[{extra}]" in caught.value.hint
 
 
 # ---------------------------------------------------------------------------- statements

@@ -2,7 +2,8 @@
 
 The newest file decides. If its name has a part number, the files of the same name (but for the
 number), in the same folder, of the same night are one export, in their order; a night is what was
-written within `NIGHT` before the newest. Whatever could be half an export is refused:
+written within `NIGHT` before the newest. Accounts beside contacts are another table of the same
+export, and decide nothing. Whatever could be half an export is refused:
 
     tonight has             and                                              the export is
     one file, no number     nothing of that name with a number               that file
@@ -41,6 +42,8 @@ _SLACK: Final = 15 * 60
 """Seconds by which a part may be older than the one before it, as copies come in any order."""
 _SERIAL: Final = 20
 """From here on, a number that stands alone counts nights: so many parts can't all be late."""
+_CONTACTS: Final = frozenset({"contact", "contacts"})
+_ACCOUNTS: Final = frozenset({"account", "accounts"})
 _OWN_NIGHTS: Final = 2
 """Earlier nights with a lower number each, before numbers from the beginning are a serial."""
 
@@ -79,6 +82,21 @@ def newest(matches: Sequence[Found]) -> tuple[Found, ...]:
 
     Raises ExportRejected (`export_incomplete`, `export_being_written`).
     """
+    accounts = [found for found in matches if _word(found) in _ACCOUNTS]
+    if not accounts or all(_word(found) not in _CONTACTS for found in matches):
+        return _newest(matches)
+    night = _newest([found for found in matches if found not in accounts])
+    begin, folder = night[-1].written - NIGHT, PurePath(night[0].path).parent
+    beside = [a for a in accounts if a.written >= begin and PurePath(a.path).parent == folder]
+    return (*night, *(_newest(beside) if beside else ()))
+
+
+def _word(found: Found) -> str:
+    """The letters of a name without its endings and part number."""
+    return re.sub(r"[\W\d_]+", "", parts.split(found.name)[0]).casefold()
+
+
+def _newest(matches: Sequence[Found]) -> tuple[Found, ...]:
     last = max(matches, key=lambda found: (found.written, found.name))
     if unfinished(last.name):
         raise being_written(f"the newest file, {last.name}, is still being written")

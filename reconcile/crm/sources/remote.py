@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reconcile.crm.sources.place import Place
 
 _SSH: Final = frozenset({"sftp", "ssh"})
+_S3: Final = frozenset({"s3", "s3a"})
 _SECRETS: Final = {
     "sftp": "password",
     "ssh": "password",
@@ -168,15 +169,14 @@ def _seconds(time: object) -> float | None:
 
 
 def _driver(scheme: str) -> type[AbstractFileSystem]:
-    feature = f"Reading an export from {scheme}://"
     try:
         if scheme in _SSH:
             # Not fsspec's own, which accepts every host key.
             return import_module("sshfs").SSHFileSystem  # type: ignore[no-any-return]  # untyped
         return import_module("fsspec").get_filesystem_class(scheme)  # type: ignore[no-any-return]  # untyped
-    except ModuleNotFoundError:
-        raise MissingExtra(feature, "remote") from None
     except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) or scheme in _S3:
+            raise MissingExtra(f"Reading an export from {scheme}://", "remote") from None
         # fsspec knows the scheme, and says which package reads it.
         raise _not_possible("crm.source", str(error)) from None
     except ValueError:
@@ -193,7 +193,7 @@ def _options(place: Place) -> dict[str, object]:
         options[_SECRETS[place.scheme]] = place.secret
     if place.scheme in _SSH:
         return _of_ssh(place, options)
-    if place.scheme in {"s3", "s3a"}:
+    if place.scheme in _S3:
         wait = {"connect_timeout": place.timeout, "read_timeout": place.timeout}
         options["config_kwargs"] = {**wait, "retries": {"max_attempts": 3}}
     return options
