@@ -131,17 +131,35 @@ def doctor(context: click.Context, *, probe: bool, as_json: bool) -> int:
 
 
 @group.command()
-@click.argument("file", type=_FILE)
+@click.argument("files", metavar="FILE", type=_FILE, nargs=-1)
+@click.option("--format", default="auto", help="Accept this format only; --formats lists them.")
+@click.option("--formats", "list_formats", is_flag=True, help="List formats and CRMs.")
 @_JSON
 @click.pass_context
-def columns(context: click.Context, file: Path, *, as_json: bool) -> int:
-    """Show how an export would be read: format, encoding, header → column, what is ignored."""
+def columns(
+    context: click.Context,
+    files: tuple[Path, ...],
+    *,
+    format: str,  # noqa: A002 - the option's name
+    list_formats: bool,
+    as_json: bool,
+) -> int:
+    """Show how an export would be read: format, encoding, header → column, what is ignored.
+
+    FILE is a file, a glob, a folder, or all files of a split export.
+    """
     from reconcile.cli import show
     from reconcile.config import column_mapping, inactive_policy
-    from reconcile.crm import describe
+    from reconcile.crm import describe, known
 
+    if list_formats:
+        click.echo(show.as_json(known()) if as_json else show.formats(known()))
+        return 0
+    if not files:
+        raise click.UsageError("Name the FILE of an export, or --formats.")
     path = context.obj
-    reading = describe(file, mapping=column_mapping(path), inactive=inactive_policy(path))
+    mapping, inactive = column_mapping(path), inactive_policy(path)
+    reading = describe(files, mapping=mapping, format=format, inactive=inactive)
     click.echo(show.as_json(reading) if as_json else show.reading(reading))
     return 0 if not reading.problems else int(Exit.EXPORT)
 

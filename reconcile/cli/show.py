@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconcile.byhand import Adoption, Restored
-    from reconcile.crm import Reading
+    from reconcile.crm import Known, Reading
     from reconcile.doctor import Check
     from reconcile.model import RunRecord
     from reconcile.report.explain import Explained, Explanation
@@ -164,6 +164,14 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M UTC}" if moment else ""
 
 
+def formats(known: Known) -> str:
+    """The formats by the names that the configuration knows, and the CRMs."""
+    names = (f"  {name:<8}  {what}" for name, what in known.formats.items())
+    crms = (f"  {crm}" for crm in known.crms)
+    packed = "Each may lie in a ZIP archive or be packed with gzip, and may be split into parts."
+    return _lines(["formats:", *names, "", packed, "", "CRMs whose headers are known:", *crms])
+
+
 def reading(read: Reading) -> str:
     """How an export would be read, what stands against it, and the next command."""
     parts = (_form(read), _columns(read), _content(read), _against(read), _next(read))
@@ -174,6 +182,8 @@ def _form(read: Reading) -> list[str]:
     if not read.format:
         return [f"{read.name}: it could not be read as a table."]
     lines = [f"{read.name}: {read.format}, {read.encoding}, header in row {read.header_row}"]
+    lines += [f"  looks like: {read.looks_like}"] if read.looks_like else []
+    lines += [f"  read from: {part}" for part in read.parts]
     lines += [f"  {n:,} lines are ignored: {why}" for why, n in read.ignored.items()]
     return lines
 
@@ -183,7 +193,7 @@ def _columns(read: Reading) -> list[str]:
         return []
     width = max(len(c.header) for c in read.columns)
     rows = (
-        f"  {c.header:<{width}}  →  {c.reads_as or '(ignored)':<12}  {c.why}" for c in read.columns
+        f"  {c.header:<{width}}  →  {c.reads_as or '(ignored)':<15}  {c.why}" for c in read.columns
     )
     return ["", "columns:", *(row.rstrip() for row in rows)]
 

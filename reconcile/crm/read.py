@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reconcile.crm import formats, records, sources
+from reconcile.crm import formats, looks, records, sources
 from reconcile.crm.columns import Columns, Inactive, assign
 from reconcile.crm.sources.place import Place
 from reconcile.errors import ExportRejected, Problem
@@ -37,6 +37,8 @@ class Reading:
     encoding: str = ""
     delimiter: str = ""
     header_row: int = 0
+    looks_like: str = ""
+    """The CRM whose exports have such headers; "" if that is not clear."""
     parts: tuple[str, ...] = ()
     """The files that it is made of, if they are several or came out of an archive."""
     columns: tuple[ExportColumn, ...] = ()
@@ -53,6 +55,20 @@ class Reading:
     toml: str = ""
     """What to write in [crm] of the configuration; "" if no header is in doubt."""
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What can be read, for `reconcile columns --formats`."""
+
+    formats: Mapping[str, str]
+    """Name in the configuration → what it is."""
+    crms: tuple[str, ...]
+
+
+def known() -> Known:
+    """All formats and CRMs."""
+    return Known(formats=formats.described(), crms=tuple(looks.MARKS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +115,7 @@ def read(
 
 
 def describe(
-    source: str | Path,
+    source: str | Path | Sequence[Path],
     *,
     mapping: Mapping[str, str],
     base: Path = Path(),
@@ -108,9 +124,12 @@ def describe(
     format: str = "auto",  # noqa: A002 - the word of the config
     inactive: Inactive = "keep",
 ) -> Reading:
-    """How `read` would read it, with what it would refuse. Without `now` any age will do."""
+    """How `read` would read it, with what it would refuse. Without `now` any age will do.
+
+    `source` is a path, a glob, a folder (its newest complete night), or all files of one export.
+    """
     found = _examine(
-        str(source),
+        _meant(source, base),
         base=base,
         mapping=mapping,
         now=now,
@@ -134,11 +153,20 @@ def describe(
     return replace(_with_content(shown, found.snapshot), notes=tuple(notes))
 
 
+def _meant(source: str | Path | Sequence[Path], base: Path) -> str | Sequence[Path]:
+    """A folder is the export in it; one file is one file."""
+    if not isinstance(source, str | Path):
+        if len(source) > 1:
+            return source
+        source = source[0]
+    return str(Path(source) / "*") if (base / source).is_dir() else str(source)
+
+
 # ---------------------------------------------------------------------------- examining
 
 
 def _examine(
-    location: str | Place,
+    location: str | Place | Sequence[Path],
     *,
     base: Path,
     mapping: Mapping[str, str],
@@ -147,11 +175,12 @@ def _examine(
     format: str,  # noqa: A002 - the word of the config
     inactive: Inactive,
 ) -> _Examined:
-    place = location if isinstance(location, Place) else Place(source=location, base=base)
-    name, origin = place.name, place.origin
+    listed = () if isinstance(location, str | Place) else location
+    place = location if isinstance(location, Place) else Place(source=str(location), base=base)
+    name, origin = (listed[0].name, str(listed[0])) if listed else (place.name, place.origin)
     problems: tuple[Problem, ...] = ()
     try:
-        originals = sources.fetch(place, now=now)
+        originals = _each(listed) if listed else sources.fetch(place, now=now)
         name, origin = _name(originals), originals[0].origin
         problems = _age_problems(originals, now=now, max_age_hours=max_age_hours)
         table = formats.read_files([(o.name, o.content) for o in originals], format=format)
@@ -181,6 +210,12 @@ def _located(found: _Examined, origin: str) -> _Examined:
     return replace(
         found, problems=problems, hint=found.hint or sources.hint(origin, problems[0].code)
     )
+
+
+def _each(paths: Sequence[Path]) -> tuple[sources.Original, ...]:
+    """Files that were named one by one, and must be all parts of an export."""
+    formats.check_parts([path.name for path in paths])
+    return tuple(sources.load(path) for path in paths)
 
 
 def _name(originals: Sequence[sources.Original]) -> str:
@@ -241,6 +276,7 @@ def _with_form(shown: Reading, table: formats.Table) -> Reading:
         encoding=table.encoding,
         delimiter=table.delimiter,
         header_row=table.header_row,
+        looks_like=looks.like(table.header),
         parts=table.parts,
         ignored=table.ignored,
     )

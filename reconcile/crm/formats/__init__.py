@@ -16,9 +16,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.crm.formats import accounts, joining, plain
-from reconcile.crm.formats.choice import choose
+from reconcile.crm.formats.choice import check_parts, choose
 from reconcile.crm.formats.packed import listed, unpack
-from reconcile.crm.formats.plain import FORMATS
+from reconcile.crm.formats.plain import FORMATS, described
 from reconcile.crm.formats.table import Table
 from reconcile.errors import ExportRejected
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconcile.crm.formats.packed import File
     from reconcile.errors import Problem
 
-__all__ = ["FORMATS", "Table", "read", "read_files"]
+__all__ = ["FORMATS", "Table", "check_parts", "described", "read", "read_files"]
 
 
 def read(content: bytes, *, format: str = "auto") -> Table:  # noqa: A002 - the word of the config

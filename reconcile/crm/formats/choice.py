@@ -63,7 +63,7 @@ def choose(files: Sequence[File]) -> Choice:
     if not contacts:
         message = f"no file in the archive is a table; it has {listed(f.name for f in files)}"
         raise rejected("export_wrong_format", message if files else "the archive is empty")
-    _check_parts([file.name for file in packed])
+    check_parts([file.name for file in packed])
     chosen = {id(file) for file in (*contacts, *accounts)}
     return Choice(
         contacts=tuple(sorted(contacts, key=_order)),
@@ -94,8 +94,11 @@ def _order(file: File) -> tuple[str, int]:
     return (base.casefold(), number or 0) if file.packed else ("", 0)
 
 
-def _check_parts(names: Sequence[str]) -> None:
-    """Refuse a gap in the numbers of files that differ by them only."""
+def check_parts(names: Sequence[str]) -> None:
+    """Refuse a gap in the numbers of files that differ by them only.
+
+    Raises ExportRejected (`export_incomplete`).
+    """
     groups: dict[str, list[tuple[int | None, int | None, str]]] = {}
     for name in names:
         base, number, of = parts.split(PurePosixPath(name).name)
@@ -117,6 +120,6 @@ def _check_group(group: Sequence[tuple[int | None, int | None, str]]) -> None:
         what = f"part {', '.join(map(str, lacking[:10]))} is missing"
     else:
         return
-    message = f"{what}; the archive has {listed(name for _, _, name in group)}"
+    message = f"{what}; there is {listed(name for _, _, name in group)}"
     hint = "let the CRM export again, all parts of it"
     raise rejected("export_incomplete", message, hint=hint)

@@ -34,6 +34,15 @@ KINDS: Final = {
 """In the order in which they are asked; CSV is what no other recognises."""
 FORMATS: Final = ("auto", *reversed(KINDS))
 
+_DETAILS: Final = {
+    "auto": "by the content of the file",
+    "csv": "delimited text: comma, semicolon or tab",
+    "json": "a list of objects, the answer of an API, or one object on each line (NDJSON)",
+    "vcard": "vCard 2.1, 3.0 and 4.0",
+    "xlsx": "a workbook of Excel; not XLS, XLSB or ODS",
+    "parquet": "Parquet, as data warehouses write it",
+}
+
 _TAR: Final = slice(257, 262)
 _BINARY: Final = {
     b"PK": "a ZIP archive inside an archive",
@@ -55,6 +64,11 @@ _PAGES: Final = {
     ),
     re.compile("<"): "an HTML page, such as a login or error page",
 }
+
+
+def described() -> dict[str, str]:
+    """Name of each format → what it is."""
+    return {name: _DETAILS[name] for name in FORMATS}
 
 
 def read(content: bytes, *, format: str = "auto") -> tuple[str, Table]:  # noqa: A002 - the word of the config

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from reconcile.crm.sources import files
+from reconcile.crm.sources.files import load
 from reconcile.crm.sources.original import Original, age_problems, hint
 from reconcile.crm.sources.place import Auth, Place
 
-__all__ = ["Auth", "Original", "Place", "age_problems", "fetch", "hint"]
+__all__ = ["Auth", "Original", "Place", "age_problems", "fetch", "hint", "load"]
 
 
 def fetch(place: Place, *, now: datetime | None = None) -> tuple[Original, ...]:
