@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_APART: Final = re.compile(
-    r"'(?:[^'\\]|''|\\.)*'"
-    r'|"(?:[^"\\]|""|\\.)*"'
-    r"|`(?:[^`]|``)*`"
-    r"|--[^\n]*"
-    r"|/\*.*?\*/",
-    re.DOTALL,
+_OTHERS: Final = r"|`(?:[^`]|``)*`|--[^\n]*|/\*.*?\*/"
+_APART: Final = (
+    re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""" + _OTHERS, re.DOTALL),
+    re.compile(r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*\"""" + _OTHERS, re.DOTALL),
 )
-"""Texts, quoted names and comments: no words of the statement."""
+"""Texts, quoted names and comments: no words of the statement. As standard SQL has them, and as
+MySQL does, where a backslash hides a quote: it must only read either way."""
 _WRITING: Final = re.compile(
     r"\b(insert|update|delete|merge|into|drop|alter|create|truncate|grant|revoke|call|exec|execute"
     r"|do|attach|pragma|load|lock|handler|copy|vacuum)\b",
@@ -29,7 +27,11 @@ def fault_of(statement: str) -> str:
     """What keeps it from being one reading statement; "" if nothing does."""
     if re.search(r"/\*[!M]", statement):
         return "holds a comment that MySQL executes"
-    words = _APART.sub(" ", statement).strip()
+    faults = (_fault_of_words(apart.sub(" ", statement).strip()) for apart in _APART)
+    return next(filter(None, faults), "")
+
+
+def _fault_of_words(words: str) -> str:
     words = words.removesuffix(";").rstrip()
     if not re.match(r"(?:select|with)\b", words.lstrip("( \n\t"), re.IGNORECASE):
         return "must be one SELECT"

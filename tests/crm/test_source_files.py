@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconcile import crm
-from reconcile.crm.sources import age_problems
+from reconcile.crm.sources import age_problems, hint
 from reconcile.crm.sources.files import find, load
 from reconcile.crm.sources.original import SIZE_LIMIT
 from reconcile.errors import ExportRejected
@@ -202,6 +202,24 @@ def test_what_is_hashed_is_what_was_read_and_its_time_is_utc(export: Any, now: d
     assert original.modified_at == now - timedelta(hours=2)
     assert original.modified_at.tzinfo is UTC
     assert "Jo Doe" not in repr(original)
+
+
+@pytest.mark.parametrize(
+    ("origin", "code", "words"),
+    [
+        (
+            "/in/c d.csv",
+            "export_truncated",
+            "let the CRM export again, then: reconcile columns '/in",
+        ),
+        ("/in/c.csv", "header_unknown", "reconcile columns /in/c.csv"),
+        ("s3://b/c.csv", "export_from_the_future", "of s3://b/c.csv: date"),
+        ("s3://b/c.csv", "export_stale", "the job that writes s3://b/c.csv"),
+        ("s3://b/c.csv", "header_unknown", "fetch s3://b/c.csv by hand into a FILE"),
+    ],
+)
+def test_the_next_command_fits_the_place(origin: str, code: str, words: str) -> None:
+    assert words in hint(origin, code)
 
 
 @pytest.mark.parametrize(("age", "found"), [(26, []), (26.01, ["export_stale"])])

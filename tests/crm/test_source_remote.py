@@ -12,13 +12,16 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 import boto3
 import botocore.exceptions
+import fsspec
 import httpx
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from reconcile import crm
 from reconcile.crm.sources import Place, fetch
@@ -27,7 +30,6 @@ from reconcile.errors import ConfigError, ExportRejected, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
 CSV = b"id,name,phone\n1,Jo Doe,+49301234567\n"
@@ -178,6 +180,24 @@ def test_a_file_beyond_the_limit_is_refused_unread(sftp: Sftp) -> None:
     sftp.put("c.csv", b"")
     os.truncate(sftp.folder / "c.csv", SIZE_LIMIT + 1)
     assert "209,715,201" in refused(sftp.place("/c.csv"), "export_too_large").message
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(sftp: Sftp) -> None:
+    sftp.put("c.csv", CSV * 50_000)
+    done = threading.Event()
+
+    def append() -> None:
+        with (sftp.folder / "c.csv").open("ab", buffering=0) as file:
+            while not done.wait(0.001):
+                file.write(CSV)
+
+    writer = threading.Thread(target=append)
+    writer.start()
+    try:
+        assert "while it was read" in refused(sftp.place("/c.csv"), "export_being_written").message
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_a_part_named_by_itself_is_refused(sftp: Sftp) -> None:
@@ -401,3 +421,44 @@ def test_without_the_extra_its_name_is_said(
         fetch(Place(source=f"{scheme}://b/c.csv"))
     assert "reconcile-3cx[remote]" in caught.value.hint
     assert caught.value.message.startswith(f"Reading an export from {scheme}:// needs")
+
+
+class Toy(MemoryFileSystem):  # type: ignore[misc]  # untyped
+    """Another driver: it tells the time of a file as the test wants."""
+
+    protocol = "toy"
+    time: object = None
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + path.removeprefix("toy://").lstrip("/")
+
+    def info(self, path: str, **more: Any) -> dict[str, Any]:
+        return {**super().info(path, **more), "updated": self.time}
+
+    def ls(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        return [self.info("/c.csv")]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2026-11-03T02:30:00.500Z", 1_793_673_000.5),
+        ("2026-11-03T03:30:00+01:00", 1_793_673_000),
+        (datetime(2026, 11, 3, 2, 30), 1_793_673_000),  # noqa: DTZ001 - as some drivers do
+        (1_793_673_000.25, 1_793_673_000.25),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_the_time_of_a_file_is_read_however_a_driver_says_it(
+    said: object, seconds: float | None
+) -> None:
+    fsspec.register_implementation("toy", Toy, clobber=True)
+    Toy.time = said
+    Toy().pipe("/c.csv", CSV)
+    place = Place(source="toy://c.csv")
+    if seconds is None:
+        assert "doesn't say when" in refused(place, "export_unreadable").message
+    else:
+        assert fetch(place)[0].modified_at.timestamp() == seconds

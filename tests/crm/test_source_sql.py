@@ -128,6 +128,7 @@ def test_more_than_any_contact_list_is_refused(book: Path, now: datetime) -> Non
     ("url", "words"),
     [
         ("nonsense", "is no address of a database"),
+        ("mysql://jo@h:port/d", "is no address of a database"),
         ("oracle+cx://x@h/d", "needs the driver 'oracle+cx', which is not installed"),
         ("mysql+mysqldb://x@h/d", "needs the driver 'MySQLdb', which is not installed"),
         ("mysql://x@h/d?nonsense=1", "its driver does not know"),
@@ -168,6 +169,7 @@ def test_a_missing_driver_of_ours_names_its_extra(
         "WITH x AS (SELECT 1) SELECT * FROM x",
         "-- all\nSELECT 'a; DELETE FROM t' AS `update`, \"into\" /* drop */ FROM t",
         "SELECT deleted, updated_at, REPLACE(a, 'x', '') FROM t",
+        r"SELECT 'it\'s', '\\' FROM t",
         "SELECT GROUP_CONCAT(a SEPARATOR ';') FROM t WHERE b = 'it''s'",
     ],
 )
@@ -189,6 +191,8 @@ def test_one_reading_statement_is_allowed(sql: str) -> None:
         ("SELECT * FROM t FOR UPDATE", "UPDATE"),
         ("/*!50000 DELETE */ SELECT 1", "MySQL executes"),
         ("SELECT 1 /*M! , 2 */", "MySQL executes"),
+        ("SELECT '\\'; COMMIT; DELETE FROM t; --'", "one statement"),
+        ("SELECT 'a\\'' ; DELETE FROM t; -- '", "one statement"),
     ],
 )
 def test_anything_else_is_refused(sql: str, words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Answer:
     length: int | None = -1
     """The Content-Length sent; None: none, -1: the true one."""
     stall: float = 0
+    drip: float = 0
+    """Seconds between the bytes of the body."""
 
 
 @dataclass
@@ -65,7 +68,10 @@ def handler_of(web: Callable[[], Web], done: threading.Event) -> type[BaseHTTPRe
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            pieces = [bytes([b]) for b in answer.body] if answer.drip else [answer.body]
+            for piece in pieces:
+                done.wait(answer.drip)
+                self.wfile.write(piece)
             self.close_connection = True
 
         def log_message(self, *args: object) -> None:
@@ -296,6 +302,31 @@ def test_a_server_that_says_nothing_is_given_up(serve: Any, now: datetime) -> No
         fetch(place, now=now)
     assert "did not answer within 0.2 s" in caught.value.message
     assert len(web.asked) == 3
+
+
+def test_a_server_that_drips_is_given_up(serve: Any, now: datetime) -> None:
+    web = serve(Answer(drip=0.05))
+    place = Place(source=web.url, timeout=0.06, sleep=web.slept.append)
+    with pytest.raises(ExportRejected) as caught:
+        fetch(place, now=now)
+    assert "did not answer within" in caught.value.message
+
+
+def test_what_is_packed_on_the_way_is_left_to_its_reader(serve: Any, now: datetime) -> None:
+    packed = gzip.compress(CSV)
+    web = serve(Answer(headers={"Content-Encoding": "gzip"}, body=packed))
+    assert fetch(web.place(), now=now)[0].content == packed
+    assert web.asked[0][1]["Accept-Encoding"] == "identity"
+    cut = serve(Answer(headers={"Content-Encoding": "gzip"}, body=packed[:-9]))
+    with pytest.raises(ExportRejected) as caught:
+        crm.read(cut.place(), mapping={}, now=now, max_age_hours=26)
+    assert code(caught.value) == "export_truncated"
+
+
+def test_an_address_that_is_none_is_said(now: datetime) -> None:
+    with pytest.raises(ExportRejected) as caught:
+        fetch(Place(source=f"http://localhost:port/?{CANARY}"), now=now)
+    assert caught.value.message == "http://localhost:port/ can't be used (InvalidURL)"
 
 
 def test_nobody_there_is_said(now: datetime, serve: Any) -> None:

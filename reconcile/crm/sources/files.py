@@ -10,6 +10,7 @@ import glob
 import os
 import shlex
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -76,9 +77,13 @@ def _named(path: Path) -> tuple[Path, ...]:
 
 
 def _beside(path: Path) -> list[Found]:
-    """The files of the same folder."""
+    """The files of the same folder, but for those that are gone again."""
+    found = []
     with os.scandir(path.parent) as entries:
-        return [_found(path.parent / entry.name) for entry in entries if not entry.is_dir()]
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                found += [] if entry.is_dir() else [_found(path.parent / entry.name)]
+    return found
 
 
 def _found(path: Path) -> Found:

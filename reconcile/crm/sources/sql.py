@@ -160,7 +160,7 @@ def _malformed(what: str, number: int, column: str) -> ExportRejected:
 def _engine(place: Place) -> sa.Engine:
     try:
         url = sa.make_url(place.url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         raise _no_database("is no address of a database") from None
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if place.secret:
@@ -173,8 +173,6 @@ def _engine(place: Place) -> sa.Engine:
         raise _not_installed(error.name or url.drivername) from None
     except exc.NoSuchModuleError:
         raise _not_installed(url.drivername) from None
-    except (exc.ArgumentError, TypeError, ValueError):
-        raise _no_database("has settings that can't be used") from None
 
 
 def _connected(engine: sa.Engine) -> sa.Connection:
