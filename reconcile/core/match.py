@@ -97,10 +97,7 @@ def match(
     pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
     left = _Left(
         contacts=contacts.drop(_chosen(pairs).index),
-        people=people[
-            ~people["gone"]
-            & ((people["name"] != "") | people["shown"].str.contains("?", regex=False))
-        ],
+        people=_named_alive(people),
         taken=pairs.loc[pairs["strength"] == Strength.STRONG, "row"],
         claims=claims,
         tagged=_with_tag(pbx, owner_tag),
@@ -375,7 +372,7 @@ class _Left:
 
     contacts: pd.DataFrame
     people: pd.DataFrame
-    """The living, those who never had a name left out."""
+    """The living with a name, or with what a code page left of it."""
     taken: pd.Series[int]
     """Rows of records that are another contact's."""
     claims: Mapping[int, Claim]
@@ -385,16 +382,28 @@ class _Left:
     def sought(self) -> Iterator[namesakes.Sought]:
         """Those with a name."""
         named = self.contacts[self.contacts["name"] != ""]
-        for at, contact_id, name, company, tagged in zip(
+        for at, contact_id, name, company, shown, tagged in zip(
             named.index,
             named["id"],
             named["name"],
             named["company"],
+            named["shown"],
             self.tagged[named.index],
             strict=True,
         ):
             least = _least(self.claims.get(contact_id), tagged=tagged)
-            yield namesakes.Sought(int(at), name, company, least)
+            lost = namesakes.lost(shown)
+            yield namesakes.Sought(int(at), name, company, least, lost)
+
+
+def _named_alive(people: pd.DataFrame) -> pd.DataFrame:
+    """Living records with a name; where no letter of it is left, with what it looks like."""
+    lost = (people["name"] == "") & people["shown"].str.contains("?", regex=False)
+    named = people.assign(name=people["name"].where(~lost, people["shown"]))
+    named = named[~named["gone"] & (named["name"] != "")]
+    left = lost[named.index]
+    named.loc[left, "name"] = _once(named.loc[left, "name"], namesakes.lost)
+    return named
 
 
 def _name_pairs(left: _Left) -> pd.DataFrame:

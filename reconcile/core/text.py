@@ -74,7 +74,7 @@ _ADDRESS: Final = re.compile(
     r"(?<![^\s@<>,;:\"|/()\[\]{}])"  # or every character of a long word would begin one
     r"[^\s@<>,;:\"|/()\[\]{}]+@[^\s@<>,;:\"'|/()\[\]{}?]+\.[^\s@<>,;:\"'|/()\[\]{}?]+"
 )
-_WORD: Final = re.compile(r"\w+(?:\?+\w+)*")
+_WORD: Final = re.compile(r"\?*\w+(?:\?+\w+)*\?*")
 _SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
 
 
@@ -117,7 +117,7 @@ def _repaired(text: str) -> str:
 def words(text: str) -> tuple[str, ...]:
     """The folded words of a text; punctuation and invisible characters separate or vanish.
 
-    A question mark inside a word stays: an export's code page lost a letter there.
+    A question mark that touches a letter stays: an export's code page lost a letter there.
     """
     visible = "".join(c for c in fold(text) if unicodedata.category(c) != "Cf")
     return tuple(_WORD.findall(visible.replace("'", "").replace("\u2019", "")))

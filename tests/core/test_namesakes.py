@@ -110,6 +110,7 @@ def test_a_record_with_half_a_name_may_be_anybody_with_that_half(known):
     ("company", "crm_id", "lost", "expected"),
     [
         ("VESTA", "", "??", Strength.WEAK),
+        ("VESTA", "", "???", None),  # words of other lengths
         ("VESTA", "", "", None),  # a record that never had a name
         ("VESTA", "gone", "??", None),
         ("Other", "", "??", None),
@@ -120,7 +121,28 @@ def test_a_name_that_lost_all_its_letters_may_be_anybodys_in_that_company(
     company, crm_id, lost, expected
 ):
     record = {**ISLA, "first_name": lost, "last_name": lost and "???"}
-    assert strength("高橋 翔太", company=company, crm_id=crm_id, record=record) is expected
+    assert strength("高橋 翔太郎", company=company, crm_id=crm_id, record=record) is expected
+
+
+@pytest.mark.parametrize("name", ["Michael Zimmermann", "Jörg Öz", "Noël"])
+def test_a_name_in_western_letters_never_loses_them_all(name):
+    record = {**ISLA, "first_name": "????", "last_name": "??"}
+    assert strength(name, company="Vesta", record=record) is None
+
+
+@pytest.mark.parametrize(
+    ("contact", "record"),
+    [
+        ("Żaneta Kowalska", "?aneta Kowalska"),
+        ("Michał Kowalski", "Kowalski Micha?"),
+        ("Łukasz Wałęsa", "?ukasz Wa??sa"),
+        ("Paweł", "Pawe? Nowak"),
+        ("Pawe? Nowak", "Paweł M. Nowak"),
+    ],
+)
+def test_a_letter_may_be_lost_anywhere(contact, record):
+    known = {"id": "7", "full_name": record, "company": "Vesta"}
+    assert strength(contact, company="VESTA", record=known) is Strength.WEAK
 
 
 def test_an_adopted_contact_is_compared_by_its_name_too():
