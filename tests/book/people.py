@@ -334,7 +334,7 @@ class Maker:
             name=name,
             form=self.rng.choice(plan.forms),
             country=country,
-            domain=f"{_STEMS[key % len(_STEMS)].lower()}{key}.example.{country.lower()}",
+            domain=f"{_STEMS[key % len(_STEMS)].lower()}{key}.{country.lower()}.example",
             area=number.area,
             stem=number.local[:-2],
             role=self.rng.choice(_ROLES),
@@ -463,10 +463,10 @@ def people(rng: random.Random) -> tuple[list[Person], Maker]:
         "DE",
         name=(
             "Maria Theresia Wilhelmine Auguste Karoline",
-            "von und zu Hohenlohe-Waldenburg-Schillingsfürst-Ratibor",
+            "von und zu Birkenfels-Tannenbruch-Oberquellenstein-Krähenau",
         ),
         mobile=make.mobile("DE"),
-        email="maria@hohenlohe.example",
+        email="maria@birkenfels.example",
     )
     while len(make.made) < PEOPLE:
         freelancer(make)
