@@ -361,7 +361,7 @@ def delete_by_hand(
 def _refuse_protected(config: Config, current: Contact) -> None:
     rules = config.rules(immediate=True)
     kind = current.field("ContactType")
-    why = rules.protection.why(current, rules.region)
+    why = rules.why_protected(current)
     if kind not in rules.contact_types:
         why = f"its type {kind or '(none)'} is not in pbx.contact_types"
     if why:

@@ -115,6 +115,10 @@ class Rules:
     immediate: bool = False
     """`--now`: row 8 is left out; such a plan is only ever applied by its digest."""
 
+    def why_protected(self, contact: Contact) -> str:
+        """Which entry of the protect list protects the contact, in words; "" if none does."""
+        return self.protection.why(contact, self.region, outside_prefix=self.outside_prefix)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
@@ -224,7 +228,7 @@ def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR09
         return _verdict(case, Verdict.REVIEW, words.sentence(evidence.proofs[0], contact.name))
     if not evidence.has_key:
         return _verdict(case, Verdict.REVIEW, _KEYLESS)
-    if why := rules.protection.why(contact, rules.region, outside_prefix=rules.outside_prefix):
+    if why := rules.why_protected(contact):
         return _verdict(case, Verdict.PROTECTED, why)
     if claim is None:
         return _verdict(case, Verdict.UNMANAGED, _unclaimed(evidence))

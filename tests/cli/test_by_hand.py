@@ -153,6 +153,10 @@ def test_what_is_not_there_or_not_allowed_is_told_apart(office):
     kept = office("contact", "delete", target)
     assert kept.code == 2
     assert f"Contact {target} is not deleted: " in kept.err
+    dialled = office.book.add({"FirstName": "D", "PhoneNumber": "00301234567"})
+    office.set("numbers = []", 'numbers = ["+49 30 1234567"]')
+    office.set('contact_types = ["3CX"]', 'contact_types = ["3CX"]\noutside_prefix = "0"')
+    assert "is on the protect list" in office("contact", "delete", dialled).err
     foreign = office.book.add({"FirstName": "G", "PhoneNumber": "1", "ContactType": "Google"})
     assert "not in pbx.contact_types" in office("contact", "delete", foreign).err
     assert office.has(target)
