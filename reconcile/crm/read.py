@@ -181,7 +181,8 @@ def _examine(
     problems: tuple[Problem, ...] = ()
     try:
         originals = _each(listed) if listed else sources.fetch(place, now=now)
-        name, origin = _name(originals), originals[0].origin
+        name = _name(originals)
+        origin = originals[0].origin if len(originals) == 1 else origin
         problems = _age_problems(originals, now=now, max_age_hours=max_age_hours)
         table = formats.read_files([(o.name, o.content) for o in originals], format=format)
     except ExportRejected as error:

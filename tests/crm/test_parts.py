@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconcile.crm import parts
 
@@ -67,6 +69,19 @@ def test_a_number_at_the_end_of_a_name_is_a_part(
 )
 def test_dates_times_ids_and_hashes_are_no_parts(name: str) -> None:
     assert parts.split(name) == (parts.stem(name), None, None)
+
+
+@given(
+    base=st.sampled_from(["contacts", "x-2026-11-24", "x 24.11.2026 0230", "WE_00D01a2"]),
+    mark=st.sampled_from(["-", "_", " ", ".", "_part", " (", " teil "]),
+    digits=st.from_regex("[0-9]{1,3}", fullmatch=True),
+    ending=st.sampled_from([".csv", ".XLSX", ".csv.gz", ".zip"]),
+)
+def test_whatever_stands_before_it_a_part_number_is_found(
+    base: str, mark: str, digits: str, ending: str
+) -> None:
+    name = f"{base}{mark}{digits}{')' * mark.count('(')}{ending}"
+    assert parts.split(name) == (base, int(digits), None)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from crm.test_packed import zipped
+from crm.workbooks import workbook
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconcile import crm
+from reconcile.crm import formats
 from reconcile.errors import ExportRejected
 
 if TYPE_CHECKING:
@@ -111,6 +118,52 @@ def test_files_that_are_named_must_be_all_parts(parts: Sequence[Path], export: A
     shown = crm.describe([*parts, third], mapping={})
     assert [p.code for p in shown.problems] == ["export_incomplete"]
     assert "part 3 is missing" in shown.problems[0].message
+
+
+@pytest.mark.usefixtures("parts")
+def test_the_next_command_for_a_split_export_names_all_of_it(
+    export: Any, tmp_path: Path, now: datetime
+) -> None:
+    export(TWO[:-1], name="contacts-2.csv")
+    assert refused(tmp_path, now).hint.endswith(f"reconcile columns '{tmp_path}/contacts-*.csv'")
+
+
+_CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=5)
+
+
+@given(data=st.data(), rows=st.lists(st.tuples(_CELL, _CELL, _CELL), min_size=1, max_size=12))
+def test_however_an_export_is_split_its_records_are_those_of_the_whole(
+    data: st.DataObject, rows: list[tuple[str, str, str]]
+) -> None:
+    header = ("name", "phone", "note")
+    marked = [(f"n{name}", phone, note) for name, phone, note in rows]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(rows)), max_size=3)) - {len(rows)})
+    files = []
+    for at, (start, end) in enumerate(pairwise([0, *cuts, len(rows)]), 1):
+        order = data.draw(st.permutations(range(3)))
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+        writer.writerows([[row[i] for i in order] for row in (header, *marked[start:end])])
+        files.append((f"contacts-{at}.csv", text.getvalue().encode()))
+    table = formats.read_files(files)
+    assert table.problems == ()
+    columns = dict(zip(table.header, table.cells, strict=True))
+    found = zip(*(columns[name].to_pylist() for name in header), strict=True)
+    assert list(found) == marked
+
+
+def test_one_card_for_each_person_in_an_archive() -> None:
+    card = "BEGIN:VCARD\nVERSION:3.0\nFN:{0}\n{1}END:VCARD\n"
+    one, two = card.format("Jo", "TEL:+49301\n"), card.format("Mo", "EMAIL:mo@example.com\n")
+    table = formats.read(zipped({"Jo.vcf": one.encode(), "Mo.vcf": two.encode()}))
+    rows = zip(*(column.to_pylist() for column in table.cells), strict=True)
+    assert table.header == ("FN", "TEL 1", "EMAIL 1")
+    assert list(rows) == [("Jo", "+49301", ""), ("Mo", "", "mo@example.com")]
+
+
+def test_a_workbook_in_an_archive_is_read() -> None:
+    book = workbook([["Name", "Phone"], ["Jo", "+49301"]])
+    assert formats.read(zipped({"contacts.xlsx": book}), format="xlsx").header == ("Name", "Phone")
 
 
 # ---------------------------------------------------------------------------- lost digits
