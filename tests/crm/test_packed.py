@@ -145,6 +145,7 @@ def test_contacts_without_an_ending_are_contacts() -> None:
         ({"/etc/contacts.csv": JO}, "export_malformed", "leads out of its folder"),
         ({"C:\\contacts.csv": JO}, "export_malformed", "leads out of its folder"),
         ({"..\\contacts.csv": JO}, "export_malformed", "leads out of its folder"),
+        ({".": JO}, "export_malformed", "has no name"),
         ({"contacts.csv": JO, "CONTACTS.csv": MO}, "export_malformed", "two files"),
         ({"Data_001.zip": b"PK"}, "export_wrong_format", "archives in it"),
         ({"contacts_1.csv": JO, "contacts_2.csv.gz": b""}, "export_wrong_format", "archives in it"),
@@ -200,6 +201,28 @@ def test_a_changed_byte_in_a_member_is_refused() -> None:
         "export_malformed",
         "'contacts.csv' can't be unpacked: the archive is damaged",
     )
+
+
+def test_a_file_without_a_name_refuses_the_archive() -> None:
+    content = zipped({"x": JO, "contacts.csv": MO})
+    directory = content.index(b"PK\x01\x02")
+    unnamed = bytearray(content)
+    unnamed[directory + 28] = 0  # the length of the name; one byte of rubbish follows instead
+    unnamed[directory + 30] = 1
+    assert refused(bytes(unnamed))[0] in {"export_malformed", "export_truncated"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_byte_is_refused_or_changes_nothing(method: int) -> None:
+    content = zipped({"contacts.csv": JO}, method=method)
+    begin, end = content.index(b"contacts.csv") + 12, content.index(b"PK\x01\x02")
+    for at in range(begin, end):
+        damaged = bytearray(content)
+        damaged[at] ^= 0x55
+        try:
+            assert read(bytes(damaged)).text == JO.decode()
+        except ExportRejected as error:
+            assert {p.code for p in error.problems} == {"export_malformed"}
 
 
 def test_a_method_of_compression_that_nobody_has_is_refused() -> None:

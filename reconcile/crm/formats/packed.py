@@ -13,9 +13,11 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from reconcile.crm.formats import spreadsheet
+from reconcile.crm.formats.damaged import UNPACKABLE
 from reconcile.crm.formats.limits import check_limit
 from reconcile.crm.problems import rejected
 
@@ -38,8 +40,6 @@ _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_ENDING: Final = re.compile(r"\.(gz|gzip)$", re.IGNORECASE)
 _LEADING_OUT: Final = re.compile(r"[/\\]|[a-z]:|(.*[/\\])?\.\.([/\\]|$)", re.IGNORECASE | re.DOTALL)
-_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
-"""All that zipfile raises for an archive that is not as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +133,21 @@ def _members(content: bytes) -> Iterator[File]:
     """The files of an archive. Its list of names is checked as a whole before any is given out."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except _DAMAGED as error:
+    except UNPACKABLE as error:
         message = "it has no end, where a ZIP archive has its list of files: it is cut off"
         raise rejected("export_truncated", message) from error
-    members = archive.infolist()
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     check_limit(len(members), MEMBERS_LIMIT, "files in the archive")
     _check_names(members)
     budget = _Budget()
     for member in members:
-        if not member.is_dir():
-            yield File(member.filename, partial(_content, archive, member, budget), packed=True)
+        yield File(member.filename, partial(_content, archive, member, budget), packed=True)
 
 
 def _check_names(members: Sequence[zipfile.ZipInfo]) -> None:
     """Refuse the whole archive for one name that can't be trusted."""
     wrong = (
+        ("has no name", lambda m: not PurePosixPath(m.filename).name),
         ("leads out of its folder", lambda m: _LEADING_OUT.match(m.filename)),
         ("is a symbolic link", lambda m: stat.S_ISLNK(m.external_attr >> 16)),
         ("is encrypted; let the CRM make it without a password", lambda m: m.flag_bits & 1),
@@ -172,7 +172,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: _Budget)
             while piece := stream.read(_CHUNK):
                 budget.take(piece)
                 pieces.append(piece)
-    except _DAMAGED as error:
+    except UNPACKABLE as error:
         message = f"{_shown(member.filename)} can't be unpacked: the archive is damaged"
         raise rejected("export_malformed", message) from error
     return b"".join(pieces)

@@ -14,7 +14,6 @@ import io
 import posixpath
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +26,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
 from reconcile.crm.formats import footers, groups
 from reconcile.crm.formats.cells import EXACT, is_filled, joined, lost_digits, number
+from reconcile.crm.formats.damaged import UNPACKABLE
 from reconcile.crm.formats.limits import CELLS_LIMIT, COLUMNS_LIMIT, UNPACKED_LIMIT, check_limit
 from reconcile.crm.formats.table import Table
 from reconcile.crm.problems import MOST, capped, rejected
@@ -45,14 +45,6 @@ ROWS_LIMIT: Final = 2**20
 """The height of a sheet, by the rules of the format."""
 TEXT_LIMIT: Final = 512 * 1024**2
 """Bytes of a sheet's shared texts, each as often as it is used: a few bytes can name a long one."""
-_UNPACKABLE: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,  # NotImplementedError: a method of compression that nobody has
-    ValueError,  # offsets that point out of the file
-)
 _CHUNK: Final = 256 * 1024
 _BLOCK: Final = 64 * 1024
 """Bytes of a part, and cells of a sheet, that are looked at together."""
@@ -86,7 +78,7 @@ def _has_workbook(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = {name.lower() for name in archive.namelist()}
-    except _UNPACKABLE:
+    except UNPACKABLE:
         return False
     return not names.isdisjoint((_WORKBOOK, _BINARY_WORKBOOK))
 
@@ -155,7 +147,7 @@ def _checked(content: bytes) -> _Package:
     """Unpack every part once. Raises ExportRejected if one is damaged, missing or too large."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except _UNPACKABLE as error:
+    except UNPACKABLE as error:
         message = (
             "the workbook has no end, where a ZIP archive has its list of parts: it is cut off"
         )
@@ -259,7 +251,7 @@ def _unpack(archive: zipfile.ZipFile, name: str, use: Callable[[bytes], object])
             while chunk:
                 use(chunk)
                 chunk = stream.read(_CHUNK)
-    except _UNPACKABLE as error:
+    except UNPACKABLE as error:
         raise _damaged(f"its part {name} can't be unpacked") from error
 
 
