@@ -40,6 +40,13 @@ def refused(content: bytes) -> tuple[str, str]:
     return problem.code, problem.message
 
 
+def text_or_code(content: bytes) -> str:
+    try:
+        return read(content).text
+    except ExportRejected as error:
+        return error.problems[0].code
+
+
 # ---------------------------------------------------------------------------- gzip
 
 
@@ -219,10 +226,7 @@ def test_a_damaged_byte_is_refused_or_changes_nothing(method: int) -> None:
     for at in range(begin, end):
         damaged = bytearray(content)
         damaged[at] ^= 0x55
-        try:
-            assert read(bytes(damaged)).text == JO.decode()
-        except ExportRejected as error:
-            assert {p.code for p in error.problems} == {"export_malformed"}
+        assert text_or_code(bytes(damaged)) in {JO.decode(), "export_malformed"}
 
 
 def test_a_method_of_compression_that_nobody_has_is_refused() -> None:
