@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ENDINGS: Final = re.compile(
-    r"(?:\.(?:csv|tsv|tab|txt|xlsx|xlsm|json|jsonl|ndjson|vcf|vcard|parquet|zip|gz|gzip))+$",
+    r"(?:\.(?:csv|tsv|tab|txt|xlsx|xlsm|xls|ods|json|jsonl|ndjson|vcf|vcard|parquet"
+    r"|zip|gz|gzip|7z|rar|tar|tgz|bz2|xz))+$",
     re.IGNORECASE,
 )
 _MONTH: Final = r"(?:0[1-9]|1[0-2])"
 _DAY: Final = r"(?:0[1-9]|[12][0-9]|3[01])"
-_TIME: Final = r"[T _-]+[0-2][0-9][-_.:h]?[0-5][0-9](?:[-_.:]?[0-5][0-9])?Z?"
+_SIXTY: Final = r"[0-5][0-9]"
+_TIME: Final = (
+    rf"[T _-]+[0-2][0-9](?:{_SIXTY}(?:{_SIXTY})?|h{_SIXTY}"
+    rf"|-{_SIXTY}(?:-{_SIXTY})?|_{_SIXTY}(?:_{_SIXTY})?|[.:]{_SIXTY}(?:[.:]{_SIXTY})?)Z?"
+)
+"""0230, 023015, 02-30-15; what follows on 0230 behind a mark is no second, but a part."""
 _DATES: Final = re.compile(
     rf"(?<!\d)(?:19|20)\d\d(?P<mark>[-_.]?){_MONTH}(?:(?P=mark){_DAY}(?:{_TIME})?)?(?!\d)"
     rf"|(?<!\d)(?:{_DAY}|[1-9])(?P<dot>[-_.])(?:{_MONTH}|[1-9])(?P=dot)(?:20)?\d\d(?:{_TIME})?(?!\d)",

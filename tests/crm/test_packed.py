@@ -156,6 +156,13 @@ def test_contacts_without_an_ending_are_contacts() -> None:
         ({"contacts.csv": JO, "CONTACTS.csv": MO}, "export_malformed", "two files"),
         ({"Data_001.zip": b"PK"}, "export_wrong_format", "archives in it"),
         ({"contacts_1.csv": JO, "contacts_2.csv.gz": b""}, "export_wrong_format", "archives in it"),
+        ({"contacts_1.csv": JO, "contacts_2.7z": b""}, "export_wrong_format", "archives in it"),
+        (
+            {"contacts_1.csv": JO, "contacts_2.xls": b"\xd0\xcf\x11\xe0"},
+            "export_wrong_format",
+            "XLS",
+        ),
+        ({"contacts_1.csv": JO, "contacts_2.csv.tmp": b""}, "export_empty", "it is empty"),
         ({"a.csv": JO, "b.zip": b"PK"}, "export_wrong_format", "archives in it"),
         ({"contacts.csv": zipped({"a.csv": JO})}, "export_wrong_format", "inside an archive"),
         ({"contacts.csv": gzip.compress(JO)}, "export_wrong_format", "inside an archive"),

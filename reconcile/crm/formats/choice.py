@@ -20,7 +20,7 @@ from reconcile.crm.formats.packed import listed
 from reconcile.crm.problems import rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from reconcile.crm.formats.packed import File
 
@@ -49,27 +49,47 @@ class Choice:
 def choose(files: Sequence[File]) -> Choice:
     """Raises ExportRejected if there are no contacts, or parts of them are missing."""
     seen = [file for file in files if not (file.packed and _is_noise(file.name))]
-    named = [file for file in seen if _word(file.name) in _CONTACTS]
-    accounts = [file for file in seen if named and _word(file.name) in _ACCOUNTS]
-    tables = named or [file for file in seen if _ending(file.name) in _TABLES]
-    single = [file for file in seen if not file.packed and file not in accounts]
-    contacts = [file for file in seen if file in tables or file in single]
-    packed = [file for file in contacts if file.packed]
-    nested = [file.name for file in seen if file.packed and _ending(file.name) in _ARCHIVES]
-    needed = [name for name in nested if not named or _word(name) in _CONTACTS]
-    if needed:
-        message = f"the archive has archives in it, which are not opened: {listed(needed)}"
+    named = any(_is_contacts(file.name) for file in seen)
+    roles: dict[str, list[File]] = {"contacts": [], "accounts": [], "archive": [], "": []}
+    for file in seen:
+        roles[_role(file, named=named)].append(file)
+    if nested := roles["archive"]:
+        message = f"the archive has archives in it, which are not opened: {_names(nested)}"
         raise rejected("export_wrong_format", message, hint="unpack it, and name the files inside")
+    contacts = roles["contacts"]
     if not contacts:
-        message = f"no file in the archive is a table; it has {listed(f.name for f in files)}"
+        message = f"no file in the archive is a table; it has {_names(files)}"
         raise rejected("export_wrong_format", message if files else "the archive is empty")
-    check_parts([file.name for file in packed])
-    chosen = {id(file) for file in (*contacts, *accounts)}
+    check_parts([file.name for file in contacts if file.packed])
     return Choice(
         contacts=tuple(sorted(contacts, key=_order)),
-        accounts=tuple(sorted(accounts, key=_order)),
-        left_out=tuple(file.name for file in seen if id(file) not in chosen),
+        accounts=tuple(sorted(roles["accounts"], key=_order)),
+        left_out=tuple(file.name for file in roles[""]),
     )
+
+
+def _role(file: File, *, named: bool) -> str:
+    """What a file is for; `named` if there are files that are called contacts."""
+    is_archive = file.packed and _ending(file.name) in _ARCHIVES
+    if _is_contacts(file.name):
+        return "archive" if is_archive else "contacts"
+    if named:
+        is_account = _word(file.name) in _ACCOUNTS and not is_archive
+        return "accounts" if is_account else "" if file.packed else "contacts"
+    if is_archive:
+        return "archive"
+    return "contacts" if not file.packed or _ending(file.name) in _TABLES else ""
+
+
+def _names(files: Iterable[File]) -> str:
+    return listed(file.name for file in files)
+
+
+def _is_contacts(name: str) -> bool:
+    """Whether it is called contacts; `contacts_2` with any ending may be a part of them."""
+    begin = PurePosixPath(name).name.partition(".")[0]
+    base, number, _ = parts.split(begin)
+    return _word(name) in _CONTACTS or (number is not None and _word(base) in _CONTACTS)
 
 
 def _is_noise(name: str) -> bool:
