@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo check fix test lint types bench clean system
+.PHONY: demo check fix test lint types bench prove clean system
 
 demo: $(READY)
 	$(BIN)/reconcile demo
@@ -45,6 +45,10 @@ fix: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/listing.py
+
+# What takes too long for a check: a million cells, read in columns and one by one.
+prove: $(READY)
+	PYTHONPATH=tests $(BIN)/python benchmarks/prove_numbers.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -28,13 +28,13 @@ _MIN_DIGITS: Final = 6
 """Shorter ones are extensions, short codes or fragments, and prove nothing."""
 _WHOLE: Final = 7
 """Fewer digits before a slash or a word are an area or country code, whose number follows."""
-_LOCAL: Final = 10
+LOCAL: Final = 10
 """A later number of a cell with fewer digits and no zero before them lacks its area code."""
-_ITALY: Final = 39
+ITALY: Final = 39
 """Its numbers but mobile ones begin with a zero that people from abroad leave out."""
-_MOBILE_MARKS: Final = {52: "1", 54: "9"}
+MOBILE_MARKS: Final = {52: "1", 54: "9"}
 """What Mexico (until 2019) and Argentina put before a mobile number, and people leave out."""
-_MAX_DIGITS: Final = 15
+MAX_DIGITS: Final = 15
 """Of E.164; more are two numbers."""
 
 _PLAIN: Final = re.compile(r"\+?[\d ()\-]*")
@@ -150,7 +150,7 @@ def _plain(character: str) -> str:
 
 def _numbers(text: str, region: str) -> Iterator[tuple[str, str]]:
     """Each number of a text, as digits and what stands between them, with its extension or ""."""
-    if _PLAIN.fullmatch(text) and len(_digits(text)) <= _MAX_DIGITS and not _DATE.search(text):
+    if _PLAIN.fullmatch(text) and len(_digits(text)) <= MAX_DIGITS and not _DATE.search(text):
         yield text, ""
         return
     first = True
@@ -217,7 +217,7 @@ def _continues(number: str, run: str, between: str) -> bool:
     return (
         len(digits.lstrip("+")) < _WHOLE
         and digits.startswith(("0", "+"))
-        and len(_digits(run)) < _LOCAL
+        and len(_digits(run)) < LOCAL
         and not _digits(run).startswith(("0", "+"))
         and not _EXTENSION.fullmatch(between[:_LABEL].strip(" )"))
     )
@@ -264,7 +264,7 @@ def _cut(number: str) -> Iterator[str]:
             yield one
             yield from _cut(other)
             return
-    if len(_digits(number)) <= _MAX_DIGITS + 1:
+    if len(_digits(number)) <= MAX_DIGITS + 1:
         yield number
     else:
         yield from _cut_by_steps(number)
@@ -275,7 +275,7 @@ def _at_slash(number: str) -> tuple[str, str]:
     for slash in _SLASH.finditer(number):
         one, other = number[: slash.start()], number[slash.end() :]
         alone = "+" not in one and number.count("/") == 1
-        if _is_whole(one) and _is_whole(other) and (alone or len(_digits(number)) > _MAX_DIGITS):
+        if _is_whole(one) and _is_whole(other) and (alone or len(_digits(number)) > MAX_DIGITS):
             return one, other
     return number, ""
 
@@ -288,8 +288,8 @@ def _cut_by_steps(number: str) -> Iterator[str]:
     """A run too long for one number, cut where the next piece begins one."""
     held = ""
     for piece in _STEPS.split(number):
-        begins = _digits(piece).startswith(("0", "+")) or len(_digits(piece)) >= _LOCAL
-        if _is_whole(held) and (begins or len(_digits(held)) >= _LOCAL):
+        begins = _digits(piece).startswith(("0", "+")) or len(_digits(piece)) >= LOCAL
+        if _is_whole(held) and (begins or len(_digits(held)) >= LOCAL):
             yield held
             held = piece
         else:
@@ -307,7 +307,7 @@ def _is_local(number: str, region: str) -> bool:
     """Whether a later number of a cell shares the area code of the one before it."""
     digits = _digits(number)
     bare = not digits.startswith(("0", "+"))
-    return bare and len(digits) < _LOCAL and _has_trunk_zero(region)
+    return bare and len(digits) < LOCAL and _has_trunk_zero(region)
 
 
 # ---------------------------------------------------------------------------- reading one number
@@ -329,7 +329,7 @@ def _spellings(number: str, region: str, outside_prefix: str) -> Iterator[str]:
         for dialled in dict.fromkeys((digits, digits.removeprefix(outside_prefix))):
             if _is_usable(dialled, region):
                 yield from _with_plus(dialled)
-                if dialled[0] not in "+0" and _keeps_zero(region):
+                if dialled[0] not in "+0" and keeps_zero(region):
                     yield "0" + dialled
 
 
@@ -339,11 +339,12 @@ def _with_plus(number: str) -> Iterator[str]:
         yield "+" + number[2:]
     elif re.match(r"011[1-9]", number):
         yield "+" + number[3:]
-    elif re.match(r"[1-9]\d{9}", number) or (number[0] in "123456789" and _is_valid("+" + number)):
+    elif re.match(r"[1-9]\d{9}", number) or (number[0] in "123456789" and is_valid("+" + number)):
         yield "+" + number  # shorter ones would make numbers of half the world out of local ones
 
 
-def _is_valid(number: str) -> bool:
+def is_valid(number: str) -> bool:
+    """Whether an international number is one that the library knows as somebody's."""
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
@@ -351,18 +352,18 @@ def _is_valid(number: str) -> bool:
 
 
 @cache
-def _keeps_zero(region: str) -> bool:
+def keeps_zero(region: str) -> bool:
     """Whether a number's first zero is part of it, as in Italy, and a spreadsheet may lose it."""
     return any(example.italian_leading_zero for example in _examples(region))
 
 
 def _is_usable(number: str, region: str) -> bool:
     digits = number.lstrip("+")
-    return len(digits) >= _shortest(region) and not _is_placeholder(digits)
+    return len(digits) >= shortest(region) and not _is_placeholder(digits)
 
 
 @cache
-def _shortest(region: str) -> int:
+def shortest(region: str) -> int:
     """The digits that a number must have; in a few small regions whole numbers are shorter."""
     return min([_MIN_DIGITS, *(len(str(n.national_number)) for n in _examples(region))])
 
@@ -397,10 +398,10 @@ def _parse(number: str, region: str) -> Iterator[str]:
         return
     if phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE:
         yield f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
-    if parsed.country_code == _ITALY and not parsed.italian_leading_zero and national[0] != "3":
-        yield f"+{_ITALY}0{national}"
-    mark = _MOBILE_MARKS.get(parsed.country_code or 0, "-")
-    if len(national) > _LOCAL and national.startswith(mark):
+    if parsed.country_code == ITALY and not parsed.italian_leading_zero and national[0] != "3":
+        yield f"+{ITALY}0{national}"
+    mark = MOBILE_MARKS.get(parsed.country_code or 0, "-")
+    if len(national) > LOCAL and national.startswith(mark):
         yield f"+{parsed.country_code}{national[1:]}"
 
 
