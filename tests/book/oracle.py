@@ -114,7 +114,7 @@ class _Doubts:
         self.carriers: dict[str, set[int]] = defaultdict(set)
         self.roles: dict[int, set[int]] = defaultdict(set)
         self.surnames = {w for p in self.living.values() for w in folded(p.last)}
-        self.names = {frozenset(folded(p.name)) for p in self.living.values()}
+        self.names = {self._seen(p.name) for p in self.living.values()}
         for row in records:
             if row.person in self.living:
                 for number in row.carries:
@@ -148,11 +148,18 @@ class _Doubts:
             near |= {k for key in entry.people for k in self.roles[self.before[key].company.key]}
         if words & self._names(near):
             return "a relative or colleague"
-        if words and any(words <= name or name <= words for name in self.names):
+        if words and any(words <= name or (name and name <= words) for name in self.names):
             return "a name alone"
         if entry.is_vague and words & self.surnames:
             return "a name alone"
         return ""
+
+    def _seen(self, name: str) -> frozenset[str]:
+        """The words of a name that the export shows: cp1252 leaves nothing of some."""
+        words = folded(name)
+        if self.form.wide:
+            return words
+        return frozenset(w for w in words if set(w.encode("cp1252", "replace")) - {ord("?")})
 
     def _names(self, keys: set[int]) -> set[str]:
         return {word for key in keys for word in folded(self.living[key].name)}

@@ -51,3 +51,15 @@ def test_no_wrong_delete_and_the_leavers_found(seed, table):
             faults[f"only {case.tally.claimed} of {case.tally.derived} claimed"].append(layout.name)
     lines = [f"seed {seed}: {fault} ({', '.join(names)})" for fault, names in faults.items()]
     assert not lines, "\n".join(lines)
+
+
+def test_a_book_is_the_same_every_time_and_of_many_countries():
+    one, other = Series(7), Series(7)
+    assert one.book == other.book
+    people = one.book.first.people
+    assert len(people) >= 500
+    assert len({person.country for person in people}) >= 9
+    assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
+    for layout in LAYOUTS:
+        records = one.records(one.book.second, layout)
+        assert layout.write(records) == layout.write(other.records(other.book.second, layout))
