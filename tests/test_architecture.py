@@ -34,7 +34,7 @@ FLOORS = {
 ADAPTERS = {"config", "crm", "pbx", "store", "report"}
 BRACKETS = {
     "pandas": {"crm", "core/match.py"},
-    "pyarrow": {"crm", "core/phone_columns.py"},
+    "pyarrow": {"crm", "core/match.py", "core/phone_columns.py"},
     "httpx": {"pbx", "notify.py", "crm/sources/web.py"},
     "sqlalchemy": {"store", "crm/sources/sql.py"},
     "fsspec": {"crm/sources/remote.py"},

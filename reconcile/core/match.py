@@ -12,14 +12,15 @@ is not decided here but in `core.plan`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 import phonenumbers
+import pyarrow as pa
 
-from reconcile.core import countries, namesakes, phones
+from reconcile.core import countries, namesakes, phone_columns, phones
 from reconcile.core.text import (
     Agreement,
     addresses,
@@ -45,6 +46,8 @@ from reconcile.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
 
 VERSION: Final = "2"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
@@ -188,16 +191,49 @@ def _cells(columns: Mapping[str, pd.Series[str]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[..., Iterable[str]]) -> pd.DataFrame:
-    """Cells (at, value[, region]) → keys (at, kind, value, key); each distinct cell parsed once."""
-    by = [name for name in ("value", "region") if name in cells]
-    distinct = cells[by].drop_duplicates()
-    cells_once = zip(*(distinct[name] for name in by), strict=True)
-    keyed = [(*cell, key) for cell in cells_once for key in parse(*cell)]
-    table = pd.DataFrame(keyed, columns=[*by, "key"]).astype("str")
-    keys = cells.astype({"value": "str"}).merge(table, on=by)
-    keys["kind"] = keys["key"].str.startswith(phones.SHORT).map({True: "short", False: kind})
-    return keys[["at", "kind", "value", "key"]].drop_duplicates()
+def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[[str], Iterable[str]]) -> pd.DataFrame:
+    """Cells (at, value) → keys (at, kind, value, key); each distinct cell parsed once."""
+    codes, distinct = pd.factorize(cells["value"])
+    keyed = [(code, key) for code, value in enumerate(distinct) for key in parse(value)]
+    code, key = zip(*keyed, strict=True) if keyed else ((), ())
+    keys = _spread(cells, codes, np.array(code, dtype="int64"), pd.Series(key, dtype="str"))
+    return keys.assign(kind=kind)[["at", "kind", "value", "key"]]
+
+
+def _numbers(cells: pd.DataFrame, outside_prefix: str = "") -> pd.DataFrame:
+    """Cells (at, value, region) → keys (at, kind, value, key), also those compared as text."""
+    parts = []
+    for region in cells["region"].unique():
+        same = cells[cells["region"] == region]
+        codes, distinct = pd.factorize(same["value"])
+        table = phone_columns.keys_or_text(
+            pa.array(distinct, pa.large_string()), region, outside_prefix=outside_prefix
+        )
+        key = pd.Series(table["key"].to_pandas(), dtype="str")
+        parts.append(_spread(same, codes, table["cell"].to_numpy(), key))
+    if not parts:
+        return pd.DataFrame(columns=["at", "kind", "value", "key"]).astype({"at": "int64"})
+    keys = pd.concat(parts, ignore_index=True)
+    keys = keys if len(parts) == 1 else keys.drop_duplicates()
+    keys["kind"] = keys["key"].str.startswith(phones.SHORT).map({True: "short", False: "number"})
+    return keys[["at", "kind", "value", "key"]]
+
+
+def _spread(
+    cells: pd.DataFrame, codes: NDArray[np.int64], code: NDArray[np.int64], key: pd.Series[str]
+) -> pd.DataFrame:
+    """Each cell once per key of its value. `code` is in order, and says whose key each one is."""
+    first = np.searchsorted(code, codes, side="left")
+    count = np.searchsorted(code, codes, side="right") - first
+    row = np.repeat(np.arange(len(codes)), count)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    return pd.DataFrame(
+        {
+            "at": cells["at"].to_numpy()[row],
+            "value": cells["value"].array.take(row),
+            "key": key.array.take(first[row] + nth),
+        }
+    ).drop_duplicates()
 
 
 def _with_regions(cells: pd.DataFrame, written: pd.Series[str], region: str) -> pd.DataFrame:
@@ -235,14 +271,14 @@ def _crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> pd.Da
     common = _with_regions(_cells(columns["shared_phone"]), written, region)
     keys = pd.concat(
         [
-            _parsed(numbers, "number", phones.keys_or_text),
+            _numbers(numbers),
             _parsed(_cells(columns["email"]), "email", addresses),
             _name_company(people),
         ],
         ignore_index=True,
     )
     keys["gone"] = keys["at"].map(people["gone"]).astype("bool")
-    main_numbers = set(_parsed(common, "number", phones.keys)["key"])
+    main_numbers = set(_numbers(common)["key"])
     return _mark_shared(keys, people, main_numbers)
 
 
@@ -287,12 +323,11 @@ def _pbx_keys(
     pbx: PbxSnapshot, contacts: pd.DataFrame, region: str, outside_prefix: str
 ) -> pd.DataFrame:
     """All keys of the PBX: at, kind, value, key. The fax is no key."""
-    parse = partial(phones.keys_or_text, outside_prefix=outside_prefix)
     numbers = {n: pd.Series(pbx.column(n)).astype("str") for n in NUMBER_FIELDS}
     email = {"Email": pd.Series(pbx.column("Email")).astype("str")}
     return pd.concat(
         [
-            _parsed(_cells(numbers).assign(region=region), "number", parse),
+            _numbers(_cells(numbers).assign(region=region), outside_prefix),
             _parsed(_cells(email), "email", addresses),
             _name_company(contacts),
         ],
