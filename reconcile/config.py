@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -336,14 +336,20 @@ def load(path: Path) -> Config:
     return validate(document, path)
 
 
-def column_mapping(path: Path) -> dict[str, str]:
-    """The `crm.columns` of a configuration; {} if there is no configuration yet."""
-    return dict(load(path).crm.columns) if path.exists() else {}
+class HowRead(TypedDict):
+    """What `[crm]` says of how an export is read, in the words of `crm.describe`."""
+
+    mapping: dict[str, str]
+    inactive: Literal["keep", "gone"]
+    format: str
 
 
-def inactive_policy(path: Path) -> Literal["keep", "gone"]:
-    """The `crm.inactive` of a configuration; its default if there is no configuration yet."""
-    return load(path).crm.inactive if path.exists() else "keep"
+def how_read(path: Path, *, format: str | None = None) -> HowRead:  # noqa: A002 - the key's name
+    """As the configuration says, or with the defaults if there is none yet; `format` goes first."""
+    if not path.exists():
+        return HowRead(mapping={}, inactive="keep", format=format or "auto")
+    crm = load(path).crm
+    return HowRead(mapping=dict(crm.columns), inactive=crm.inactive, format=format or crm.format)
 
 
 def validate(document: dict[str, Any], path: Path) -> Config:

@@ -175,7 +175,10 @@ def test_rules_and_limits_come_from_the_policy(tmp_path):
     assert rules.protection.name_keys == {"do jo"}
 
 
-def test_the_column_mapping_is_empty_without_a_configuration(tmp_path):
-    assert config.column_mapping(tmp_path / "none.toml") == {}
-    load(tmp_path, GOOD.replace("[pbx]", '[crm.columns]\nphone = "Nummer"\n[pbx]'))
-    assert config.column_mapping(tmp_path / "config.toml") == {"phone": "Nummer"}
+def test_how_an_export_is_read_has_defaults_without_a_configuration(tmp_path):
+    defaults = {"mapping": {}, "inactive": "keep", "format": "auto"}
+    assert config.how_read(tmp_path / "none.toml") == defaults
+    said = 'format = "json"\ninactive = "gone"\n[crm.columns]\nphone = "Nummer"\n[pbx]'
+    load(tmp_path, GOOD.replace("[pbx]", said))
+    found = config.how_read(tmp_path / "config.toml")
+    assert found == {"mapping": {"phone": "Nummer"}, "inactive": "gone", "format": "json"}

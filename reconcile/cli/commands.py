@@ -132,7 +132,7 @@ def doctor(context: click.Context, *, probe: bool, as_json: bool) -> int:
 
 @group.command()
 @click.argument("files", metavar="FILE", type=_FILE, nargs=-1)
-@click.option("--format", default="auto", help="Accept this format only; --formats lists them.")
+@click.option("--format", help="Accept this format only; --formats lists them.")
 @click.option("--formats", "list_formats", is_flag=True, help="List formats and CRMs.")
 @_JSON
 @click.pass_context
@@ -140,7 +140,7 @@ def columns(
     context: click.Context,
     files: tuple[Path, ...],
     *,
-    format: str,  # noqa: A002 - the option's name
+    format: str | None,  # noqa: A002 - the option's name
     list_formats: bool,
     as_json: bool,
 ) -> int:
@@ -149,7 +149,7 @@ def columns(
     FILE is a file, a glob, a folder, or all files of a split export.
     """
     from reconcile.cli import show
-    from reconcile.config import column_mapping, inactive_policy
+    from reconcile.config import how_read
     from reconcile.crm import describe, known
 
     if list_formats:
@@ -157,9 +157,7 @@ def columns(
         return 0
     if not files:
         raise click.UsageError("Name the FILE of an export, or --formats.")
-    path = context.obj
-    mapping, inactive = column_mapping(path), inactive_policy(path)
-    reading = describe(files, mapping=mapping, format=format, inactive=inactive)
+    reading = describe(files, **how_read(context.obj, format=format))
     click.echo(show.as_json(reading) if as_json else show.reading(reading))
     return 0 if not reading.problems else int(Exit.EXPORT)
 

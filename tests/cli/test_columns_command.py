@@ -47,6 +47,18 @@ def test_a_format_that_is_named_refuses_another():
     assert "it is a CSV file, where a workbook (XLSX) is expected" in out
 
 
+def test_the_configured_format_is_accepted_and_no_other_unless_it_is_named(tmp_path):
+    config = tmp_path / "config.toml"
+    example = Path(__file__).parent.parent.parent / "config.example.toml"
+    config.write_text(example.read_text("utf-8").replace('format = "auto"', 'format = "json"'), "utf-8")
+    command = ["--config", str(config), "columns", str(GOLDENS / "hubspot-en.csv")]
+    refused = CliRunner().invoke(group, command, standalone_mode=False)
+    assert refused.return_value == 3
+    assert "JSON" in refused.output
+    named = CliRunner().invoke(group, [*command, "--format", "csv"], standalone_mode=False)
+    assert named.return_value == 0
+
+
 def test_formats_are_listed_by_the_names_of_the_configuration():
     _, out, _ = columns("--formats")
     listed = json.loads(columns("--formats", "--json")[1])

@@ -72,8 +72,8 @@ def test_doctor_and_columns_show_the_policy(company, policy, gone, read):
 
 
 def test_the_policy_has_a_default_and_two_values(company):
-    assert config.inactive_policy(company.folder / "none.toml") == "keep"
-    assert config.inactive_policy(toml(company, "gone")) == "gone"
+    assert config.how_read(company.folder / "none.toml")["inactive"] == "keep"
+    assert config.how_read(toml(company, "gone"))["inactive"] == "gone"
     with pytest.raises(config.ConfigError) as caught:
         config.load(toml(company, "review"))
     assert [p.column for p in caught.value.problems] == ["crm.inactive"]
