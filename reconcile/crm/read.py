@@ -194,6 +194,7 @@ def _examine(
     if not (table.problems or columns.problems):
         snapshot = _snapshot(originals, table, columns.columns)
         problems += records.id_problems(snapshot.records, columns.columns)
+        problems += records.gone_problems(snapshot.records, columns.columns)
     found = _Examined(name=name, table=table, columns=columns, snapshot=snapshot, problems=problems)
     return _located(found, origin)
 

@@ -31,6 +31,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconcile.crm import faxes
 from reconcile.crm.problems import MOST, capped
 from reconcile.errors import Problem
 
@@ -95,7 +96,7 @@ def build(table: Table, columns: Sequence[ExportColumn]) -> pd.DataFrame:
     cells = {c.reads_as: at for at, c in enumerate(columns) if c.reads_as}
     singles = {name: _text(table, cells.get(name)) for name in _SINGLE}
     multiples = {
-        f"{c.reads_as}:{c.header}": _series(_listed(_cells(table, at)))
+        f"{c.reads_as}:{c.header}": _series(_listed(faxes.without(table, at, _cells(table, at))))
         for at, c in enumerate(columns)
         if c.reads_as in _MULTIPLE
     }
@@ -212,6 +213,15 @@ def _is_lossy(cell: str) -> bool:
     """Whether its digits end before its number does: `4.915E+11` has four of twelve."""
     found = _SCIENTIFIC.search(cell)
     return found is not None and len(found["fraction"] or "") != int(found["power"])
+
+
+def gone_problems(records: pd.DataFrame, columns: Sequence[ExportColumn]) -> tuple[Problem, ...]:
+    """An export in which nobody is alive: it lists others, or another column is read as flags."""
+    if not records["gone"].all():
+        return ()
+    header = next((c.header for c in columns if c.reads_as in _FLAGS), "")
+    message = f"all {len(records):,} records are flagged as deleted, merged or inactive"
+    return (Problem(code="export_empty", message=message, column=header),)
 
 
 def id_problems(records: pd.DataFrame, columns: Sequence[ExportColumn]) -> tuple[Problem, ...]:

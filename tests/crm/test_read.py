@@ -113,10 +113,16 @@ def test_an_export_without_ids_is_read(read: Any) -> None:
     ],
 )
 def test_a_deleted_flag_marks_the_record_and_keeps_it(read: Any, flag: str, gone: bool) -> None:  # noqa: FBT001 - a table of cases
-    found = read(f"id,name,phone,Deleted\n1,Jo,1,{flag}\n")
-    assert found.records["gone"].tolist() == [gone]
+    found = read(f"id,name,phone,Deleted\n1,Jo,1,{flag}\n2,Mo,2,no\n")
+    assert found.records["gone"].tolist() == [gone, False]
     assert found.source.gone == int(gone)
-    assert found.source.records == 1
+    assert found.source.records == 2
+
+
+def test_an_export_in_which_nobody_is_alive_is_refused(refusal: Any) -> None:
+    (problem,) = refusal("id,name,phone,Deleted\n1,Jo,1,1\n2,Mo,2,1\n").problems
+    assert (problem.code, problem.column) == ("export_empty", "Deleted")
+    assert "all 2 records are flagged" in problem.message
 
 
 def test_a_merged_record_is_gone_and_says_where_to(read: Any) -> None:
