@@ -8,21 +8,38 @@ addresses only, and can do one thing: keep a contact.
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
 _DIGITS = "0123456789"
 _SHORTEST = 6
 """Shorter numbers are extensions and would be found everywhere."""
 _SUFFIX = 8
 """Digits compared, from the end: what country and trunk prefixes leave alone in most plans."""
-_GLUE = dict.fromkeys(map(ord, " \t.-/()+'\u00a0\u202f\u2007\u2010\u2011\u2012\u2013\u200e\u200f"))
-"""What people and programs put between the digits of one number."""
+_COUNTRY = 3
+"""Digits of the longest country code, which others leave out."""
+_GLUE = " \t.-/()+'[]?\u00a0\u00ad\u202f\u2007\u2009\u2060\u2212\ufeff"
+_GLUE += "".join(map(chr, [*range(0x200A, 0x2016), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+"""What people and programs put between the digits of one number, what nobody sees, and the question
+marks that an export's code page makes of it."""
 _CUTS = re.compile(r"[^0-9+().\- \u00a0]+")
 """What may stand between two numbers, or between a number and its extension."""
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]+(?:\.[\w-]+)+")
+PIECE = 1 << 22
+"""Characters looked at in one go: memory stays the same, whatever the export's size."""
+_OVERLAP = 1 << 9
+"""Of it looked at twice, so that nothing is cut in two."""
+_SIEVE = 1 << 20
+_IS_GLUE = 10
+_IS_OTHER = 11
 
 
 def find(text: str, wanted: Mapping[int, tuple[str, ...]]) -> dict[int, str]:
@@ -34,13 +51,29 @@ def find(text: str, wanted: Mapping[int, tuple[str, ...]]) -> dict[int, str]:
     if not text:
         return dict.fromkeys(wanted, "the export's text is not available")
     needles = _needles(wanted)
-    present = needles.keys() & set(_ADDRESS.findall(text.casefold()))
-    present |= _numbers_in(text, {n for n in needles if "@" not in n})
+    numbers = {n for n in needles if "@" not in n}
+    mails = needles.keys() - numbers
+    present: set[str] = set()
+    for piece in _pieces(text):
+        if mails and "@" in piece:
+            present |= mails & set(_ADDRESS.findall(_folded(piece)))
+        present |= _numbers_in(piece, numbers)
     found: dict[int, str] = {}
     for needle in sorted(present):
         for contact_id, value in needles[needle]:
             found.setdefault(contact_id, value)
     return found
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in overlapping pieces, with full-width and foreign digits and signs made plain."""
+    for start in range(0, len(text), PIECE):
+        piece = text[max(0, start - _OVERLAP) : start + PIECE]
+        yield piece if piece.isascii() else unicodedata.normalize("NFKC", piece)
+
+
+def _folded(piece: str) -> str:
+    return piece.lower() if piece.isascii() else piece.casefold()  # the same, ten times as fast
 
 
 def _needles(wanted: Mapping[int, tuple[str, ...]]) -> dict[str, list[tuple[int, str]]]:
@@ -58,29 +91,53 @@ def _needle(value: str) -> Iterator[str]:
 
     A cell may hold several numbers, or one with an extension: every way to cut it is looked for.
     """
-    yield from _ADDRESS.findall(value.casefold())
-    for part in (value, *_CUTS.split(value)):
-        digits = "".join(c for c in part if c in _DIGITS)
+    plain = unicodedata.normalize("NFKC", value)
+    yield from _ADDRESS.findall(plain.casefold())
+    for part in (plain, *_CUTS.split(plain)):
+        digits = "".join(str(unicodedata.decimal(c)) for c in part if c.isdecimal())
+        own = digits.lstrip("0")  # which others may write or leave out
         if len(digits) >= _SHORTEST:
-            yield digits[-_SUFFIX:]
+            abroad = part.lstrip(" (").startswith(("+", "00"))
+            length = max(_SHORTEST, len(own) - (_COUNTRY if abroad else 0))
+            yield own[-min(length, _SUFFIX) :] if len(own) >= _SHORTEST else digits[-_SUFFIX:]
 
 
 def _numbers_in(text: str, needles: set[str]) -> set[str]:
     """The needles that occur in any run of digits, whatever stands around or inside the run."""
     if not needles:
         return set()
-    lengths = sorted({len(needle) for needle in needles})
+    digit, run = _digits_and_runs(text)
     found: set[str] = set()
-    for run in _runs(text):
-        for length in lengths:
-            for start in range(len(run) - length + 1):
-                if (window := run[start : start + length]) in needles:
-                    found.add(window)
+    for length in {len(needle) for needle in needles}:
+        sought = np.array([int(n) for n in needles if len(n) == length], dtype="int32")
+        last = len(digit) - length + 1
+        value = np.zeros(max(0, last), dtype="int32")  # of the `length` digits from each one on
+        for at in range(length):
+            value = value * np.int32(10) + digit[at : at + len(value)]
+        sieve = np.zeros(_SIEVE, dtype="bool")  # most windows are no needle's: these go at once
+        sieve[sought % _SIEVE] = True
+        some = np.flatnonzero(sieve[value & (_SIEVE - 1)])
+        some = some[run[some] == run[some + length - 1]]
+        hits = np.intersect1d(value[some], sought)
+        found.update(str(hit).zfill(length) for hit in hits.tolist())
     return found
 
 
-def _runs(text: str) -> Iterator[str]:
-    """The runs of digits of a text, with the glue between them taken out."""
-    glued = text.translate(_GLUE)
-    only = "".join(c if c in _DIGITS else " " for c in glued)
-    return iter(only.split())
+def _digits_and_runs(text: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The digits of a text, and for each the run it belongs to: only glue stands within one."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    kind = _kinds().take(codes, mode="clip")
+    is_digit = kind < _IS_GLUE
+    run = np.cumsum(kind == _IS_OTHER, dtype="int32")
+    return kind[is_digit].astype("int32"), run[is_digit]
+
+
+@cache
+def _kinds() -> NDArray[np.uint8]:
+    """Character → the value of a digit, of whatever script; or what else it is."""
+    kinds = np.full(0x20000, _IS_OTHER, dtype="uint8")
+    kinds[[ord(character) for character in _GLUE]] = _IS_GLUE
+    for code in range(len(kinds) - 1):
+        if chr(code).isdecimal():
+            kinds[code] = unicodedata.decimal(chr(code))
+    return kinds

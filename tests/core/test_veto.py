@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconcile.core import veto
@@ -18,6 +18,11 @@ from reconcile.core import veto
         "0049301234567",
         "1,493012345670000,2",
         "030\u00a0123\u202f45\u201167",
+        "+49?30?1234567",
+        "\uff0b\uff14\uff19 30 \uff11\uff12\uff13\uff14\uff15\uff16\uff17",
+        "\u0660\u0663\u0660 \u0661\u0662\u0663\u0664\u0665\u0666\u0667",
+        "\u202a+49 30\u2009123\u00ad45\u221267\u202c",
+        "+49 [0] 30 - 123 45 67",
     ],
 )
 def test_a_number_is_found_however_it_is_written(text):
@@ -79,3 +84,58 @@ def test_every_way_to_cut_a_cell_is_looked_for(value, text):
 
 def test_part_of_an_address_is_another_address():
     assert veto.find("joann@x.de", {1: ("ann@x.de",)}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("+372 512 3456", "5123456"),
+        ("00372 512 3456", "512 3456"),
+        ("+49 30 1234", "030 / 1234"),
+        ("0301234", "+49 (30) 1234"),
+        ("030 12345", "0049 30 12345"),
+        ("+500 22158", "+500 22158"),
+    ],
+)
+def test_a_short_number_is_found_whatever_stands_before_it(value, text):
+    assert veto.find(text, {1: (value,)}) == {1: value}
+
+
+@pytest.mark.parametrize(
+    "text", ["ANN@M\u00dcLLER.DE", "x;ann@m\u00fcller.de", "Ann@mu\u0308ller.de"]
+)
+def test_an_address_is_found_however_its_umlauts_are_written(text):
+    assert veto.find(text, {1: ("ann@m\u00fcller.de",)}) == {1: "ann@m\u00fcller.de"}
+
+
+@pytest.mark.parametrize("at", [*range(-14, 15), 512, -512])
+def test_what_stands_where_the_text_is_cut_into_pieces_is_found(at):
+    before = "x" * (veto.PIECE + at)
+    wanted = {1: ("+49301234567",), 2: ("ann@x.de",)}
+    assert set(veto.find(f"{before}030 1234567 ann@x.de", wanted)) == {1, 2}
+
+
+GLUE = " \t.-/()+'[]?"
+
+
+def plainly(text, needle):
+    """The rule, read slowly: the needle's digits with nothing but glue between them."""
+    run = ""
+    for character in text:
+        if character.isdecimal():
+            run += character
+        elif character not in GLUE:
+            run += "|"
+    return needle in run
+
+
+@given(
+    st.lists(st.sampled_from([*"0123456789", *GLUE, "\u00a0", ";", "x", ",", "\n"]), max_size=80),
+    st.text(alphabet="0123456789", min_size=6, max_size=8).filter(lambda n: n[0] != "0"),
+    st.integers(0, 80),
+)
+@example(list("0012345"), "12345678", 0)
+def test_a_number_is_found_exactly_where_only_glue_stands_between_its_digits(around, digits, at):
+    for text in ("".join(around), "".join([*around[:at], *" ".join(digits), *around[at:]])):
+        expected = {1: digits} if plainly(text.replace("\u00a0", " "), digits) else {}
+        assert veto.find(f"{text}|", {1: (digits,)}) == expected
