@@ -52,6 +52,8 @@ _SLASH: Final = re.compile(r"/\s*(?=[(\[]*0)")
 _LINES: Final = re.compile(r"(.*\d\s*-\s*)(\d{1,4})\s*/\s*-\s*(\d{1,4})\s*$", re.DOTALL)
 _TRUNK_ZERO: Final = re.compile(r"(?<=\d)([^\d]*)[(\[]\s*0\s*[)\]]")
 _POINT_ZERO: Final = re.compile(r"([^.]*\d)\.0+\s*|(\s*\+?\d+),0+\s*")
+_NUMBER_CELL: Final = re.compile(r"(?<![\d.])(\d{7,})\.0+(?!\.?\d)")
+"""One of several numbers that a spreadsheet made a cell of: `4915112345678.0,4930231251010.0`."""
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:(?:,\d{3}){2,}|(?:\.\d{3}){3,})")
 _SCIENTIFIC: Final = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,2}(?!\d)", re.IGNORECASE)
 _HIDDEN_AFTER: Final = re.compile(r"[)\s\-]{0,3}[xX]{2}|[)\-]?(?:[*\u2022_#]{2}|\.{3})")
@@ -172,7 +174,7 @@ def _cleared(text: str) -> str:
     if _THOUSANDS.fullmatch(bare):
         return re.sub("[.,]", "", bare)
     whole = _POINT_ZERO.fullmatch(bare)
-    return (whole[1] or whole[2]) if whole else text
+    return (whole[1] or whole[2]) if whole else _NUMBER_CELL.sub(r"\1", text)
 
 
 def _undo_scientific(match: re.Match[str]) -> str:

@@ -170,6 +170,26 @@ def test_a_number_without_its_area_code_is_a_fragment_where_the_library_knows_it
 @pytest.mark.parametrize(
     "cell",
     [
+        "4915123456789.0,49301234567.0",
+        "4915123456789.0; 030 1234567",
+        "030 1234567 ::: 4915123456789.0",
+        "4915123456789.00 / 030 1234567",
+    ],
+)
+def test_several_number_cells_that_were_joined(cell):
+    """Pipedrive writes the numbers of one label into one cell; Excel had made them floats."""
+    assert {BERLIN, MOBILE} <= set(keys(cell, "DE"))
+
+
+@pytest.mark.parametrize("cell", ["030.1234567.0", "01.45.67.89.00"])
+def test_a_zero_behind_a_dot_is_a_digit_where_dots_part_the_digits(cell):
+    (key,) = keys(cell, "FR" if cell.startswith("01") else "DE")
+    assert key.endswith("0")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
         "030 1234567 / 0151 23456789",
         "030 1234567/0151 23456789",
         "030 1234567; 0151 23456789",
