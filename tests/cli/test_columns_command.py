@@ -50,7 +50,9 @@ def test_a_format_that_is_named_refuses_another():
 def test_the_configured_format_is_accepted_and_no_other_unless_it_is_named(tmp_path):
     config = tmp_path / "config.toml"
     example = Path(__file__).parent.parent.parent / "config.example.toml"
-    config.write_text(example.read_text("utf-8").replace('format = "auto"', 'format = "json"'), "utf-8")
+    config.write_text(
+        example.read_text("utf-8").replace('format = "auto"', 'format = "json"'), "utf-8"
+    )
     command = ["--config", str(config), "columns", str(GOLDENS / "hubspot-en.csv")]
     refused = CliRunner().invoke(group, command, standalone_mode=False)
     assert refused.return_value == 3

@@ -7,7 +7,7 @@ independent books would never come near a delete.
 from __future__ import annotations
 
 import builders as b
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.core import phones, plan
@@ -100,7 +100,7 @@ def living_keys(crm):
     return {k for v in cells for k in (*phones.keys(v, "DE"), *addresses(v))}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(st.lists(people, min_size=1, max_size=8))
 def test_whatever_the_books_hold(book):
     crm, pbx, claims = derive(book)
@@ -139,7 +139,7 @@ def test_whatever_the_books_hold(book):
         )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(people, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_the_order_of_either_side_changes_nothing(book, random):
     crm, pbx, claims = derive(book)
@@ -153,7 +153,7 @@ def test_the_order_of_either_side_changes_nothing(book, random):
     ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(people, min_size=1, max_size=6))
 def test_a_second_look_at_the_same_sides_learns_nothing_new(book):
     crm, pbx, claims = derive(book)

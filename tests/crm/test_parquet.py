@@ -211,7 +211,7 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused() -> None:
     assert (code, "when it is unpacked" in message) == ("export_too_large", True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.text(min_size=1).filter(str.strip), st.text()), min_size=1))
 def test_any_table_of_texts_is_read_back(rows: list[tuple[str, str]]) -> None:
     names, notes = zip(*rows, strict=True)

@@ -669,7 +669,7 @@ TEXTS = st.text(
 ).filter(lambda text: "_x" not in text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=6).filter(
         lambda rows: all(any(text.strip() for text in row) for row in rows)

@@ -17,15 +17,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from hypothesis import settings
 
 from reconcile.pbx.client import Connection, PbxReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 SECRET = "canary-secret-5f1d"
 COMPARE: dict[str, Callable[[int, int], bool]] = {

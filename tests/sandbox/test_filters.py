@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.sandbox import Book, Switches
@@ -95,7 +95,6 @@ def test_a_wrong_filter_is_refused_with_the_library_s_sentence(text, said):
     assert said in str(refused.value)
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=5),
     st.text(max_size=3),
@@ -128,7 +127,6 @@ _TEN = Book.seeded(10)
 _PYTHON = {"eq": "==", "ne": "!=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
-@settings(deadline=None)
 @given(_conditions())
 def test_skipping_small_ids_never_skips_one_that_belongs(condition):
     python = " ".join(

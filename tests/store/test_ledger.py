@@ -118,7 +118,7 @@ claims = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(claims, unique_by=lambda c: c.contact_id), st.data())
 def test_claims_come_back_as_they_went_in(
     scratch: Ledger, made: list[Claim], data: st.DataObject
