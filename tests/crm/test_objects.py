@@ -127,6 +127,9 @@ def test_columns_are_those_of_all_objects_in_the_order_of_the_file() -> None:
         ('{"email": 1, "properties": {"Email": 2}}', "email properties.Email"),
         ('{"contact": {"id": 1}, "person": {"id": 2}}', "contact.id person.id"),
         ('{"data": {"attributes": {"name": 1}}}', "name"),
+        ('{"deleted": true, "contact": {"id": 1, "name": 2}}', "outer.deleted id name"),
+        ('{"cursor": "x", "node": {"id": 1}}', "outer.cursor id"),
+        ('{"id": 1, "contact": {"name": 2}}', "outer.id name"),
         ('{"properties.email": 1, "Tel.": 2, "data.": 3, "": 4}', "email Tel. data. "),
         ('{"name": 1, "owner": {"email": 2}}', "name owner.email"),
         ('{"Account": {"Name": 1}}', "Account.Name"),
@@ -136,6 +139,14 @@ def test_a_header_is_the_path_without_the_containers_around_a_contact(
     written: str, headers: str
 ) -> None:
     assert parse(f"[{written}]").header == tuple(headers.split(" "))
+
+
+@pytest.mark.parametrize("inside", ["contact", "Person", "record"])
+def test_a_list_of_other_things_with_a_contact_inside_is_refused(inside: str) -> None:
+    ticket = {"id": 900, "subject": "x", inside: {"id": 5, "name": "Jo Doe", "phone": "1"}}
+    text = json.dumps([{"id": 899, "subject": "y"}, ticket])
+    assert wrong(text) == [("header_unknown", 1, "")]
+    assert f"so has `{inside}` in them" in message(text)
 
 
 def test_a_hubspot_page_is_read_by_the_table_of_synonyms() -> None:
@@ -256,6 +267,15 @@ def test_what_is_no_whole_list_of_contacts_is_refused(
         '"additional_data": {"pagination": {"more_items_in_collection": true}}',
         '"total": 2',
         '"@odata.count": 7',
+        '"count": 700',
+        '"page": 1, "pages": 7',
+        '"page": 7, "pages": 1',
+        '"meta": {"current_page": 2}',
+        '"meta": {"last_page": 3}',
+        '"totalPages": "7"',
+        '"previous": "https://crm.example.com/contacts?page=6"',
+        '"offset": 100',
+        '"truncated": true',
     ],
 )
 @pytest.mark.parametrize("order", ["{{{sign}, {data}}}", "{{{data}, {sign}}}"])
@@ -267,7 +287,16 @@ def test_one_page_of_several_is_no_export(sign: str, order: str) -> None:
 
 @pytest.mark.parametrize(
     "sign",
-    ['"paging": {}', '"has_more": false', '"next_cursor": ""', '"done": true', '"total": "many"'],
+    [
+        '"paging": {}',
+        '"has_more": false',
+        '"next_cursor": ""',
+        '"done": true',
+        '"total": "many"',
+        '"count": 1, "next": null, "previous": null',
+        '"page": 1, "pages": 1, "offset": 0, "truncated": false',
+        '"pageInfo": {"hasNextPage": false, "endCursor": "abc"}',
+    ],
 )
 def test_the_last_page_is_an_export(sign: str) -> None:
     assert (

@@ -4,7 +4,9 @@ Numbers are the digits that stand in the file, never floats. What is nested is f
 {"b": 1}}` is the column `a.b`. Headers are those paths without the containers that CRMs put around
 a contact's own properties (`properties.email` of HubSpot is `email`); any other container stays in
 the header, as `owner.email` and `company.name` are not the contact's. Of two paths with one short
-name the one less nested keeps it, the others keep their whole path.
+name the one less nested keeps it, the others keep their whole path. Where a whole contact stands
+inside of a record (`contact.name`), what stands beside it is not the contact's (`outer.deleted`);
+with an id of its own that is a list of other things, such as tickets, and refused.
 
 A list of texts is one cell, joined by `; `. So is a list like `[{"value": …, "label": "work"}]`:
 its values, those labelled as fax in a column of their own.
@@ -48,6 +50,8 @@ _WRAPPERS: Final = frozenset(
     "properties fields attributes values columns record contact person data node item".split()
 )
 """Containers of a contact's own properties."""
+_ENTITIES: Final = frozenset("record contact person data node item".split())
+"""Of these, what is a whole contact: what stands beside it is another thing's, such as a deal's."""
 _VALUES: Final = (
     "value number phonenumber emailaddress email phone address name displayname".split()
 )
@@ -58,7 +62,12 @@ _MORE: Final = frozenset(
     " nextrecordsurl nextstart nextoffset hasmore hasnext hasnextpage morerecords"
     " moreitemsincollection".split()
 )
-_TOTALS: Final = frozenset("total totalsize totalcount totalrecords odatacount".split())
+_EARLIER: Final = frozenset("previous prev previouspage prevpage previouslink prevlink".split())
+_TOTALS: Final = frozenset("total totalsize totalcount totalrecords odatacount count".split())
+_PAGES: Final = frozenset("pages totalpages pagecount lastpage numpages numberofpages".split())
+_PLACES: Final = frozenset("page currentpage pagenumber".split())
+_SKIPPED: Final = frozenset("offset skip start startindex".split())
+_HALF: Final = frozenset("truncated incomplete partial".split())
 _ERRORS: Final = frozenset("error errors errorcode".split())
 _ERROR_WORDS: Final = _ERRORS | frozenset(
     "message status statuscode code detail details title type category correlationid fields"
@@ -69,6 +78,8 @@ _NOTHING: Final = frozenset(("", "0", "false", "null", "none"))
 _BEGIN: Final = re.compile(r'\{\s*(["}]|\Z)|\[\s*([\[{"\]0-9-]|\Z)')
 _SPACE: Final = re.compile(r"[ \t\n]*")
 _REAL: Final = re.compile(r"(-?[0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_OUTER: Final = "outer"
+"""Goes before the headers of what is not the contact's."""
 _CLOSING: Final = {"[": "]", "{": "}"}
 
 
@@ -374,14 +385,24 @@ def _refuse_error(members: Mapping[str, Any]) -> None:
 def _refuse_part(members: Mapping[str, Any], count: int) -> None:
     """What stands beside the list may say that it is one page of several."""
     for path, value in _leaves(members, ""):
-        name = _plain(path.rpartition(">")[2])
-        total = name in _TOTALS and str(value).isdecimal() and len(value) <= NUMBER_LIMIT
-        more = name in _MORE and _is_something(value)
-        if more or (name == "done" and value is False) or (total and int(value) > count):
+        if _says_more(_plain(path.rpartition(">")[2]), value, count):
             where = path.replace(">", ".")
             message = f"it is one page of several: `{where}` says that there are more records"
             hint = "let the job that fetches it follow the pages, and write all of them to one list"
             raise rejected("export_truncated", message, row=1, hint=hint)
+
+
+def _says_more(name: str, value: object, count: int) -> bool:
+    """Whether something beside a list of `count` records says that they are not all."""
+    if name in _MORE or name in _EARLIER or name in _HALF:
+        return _is_something(value)
+    if name == "done":
+        return value is False
+    most = {_TOTALS: count, _PAGES: 1, _PLACES: 1, _SKIPPED: 0}
+    limit = next((limit for names, limit in most.items() if name in names), None)
+    number = str(value) if isinstance(value, str) else ""
+    is_number = number.isdecimal() and len(number) <= NUMBER_LIMIT
+    return limit is not None and is_number and int(number) > limit
 
 
 def _leaves(members: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
@@ -499,6 +520,8 @@ def _number(text: str, path: str) -> _Cell:
 def _headers(paths: Iterable[str]) -> dict[str, str]:
     """Path → header, in the order of the paths; the rule stands at the top of this module."""
     short = {path: _unwrapped(path) for path in dict.fromkeys(paths)}
+    if any(map(_in_entity, short)):
+        short |= {path: f"{_OUTER}.{path}" for path in short if "." not in path}
     sharing: dict[str, list[str]] = {}
     for path, name in short.items():
         sharing.setdefault(name.casefold(), []).append(path)
@@ -507,6 +530,11 @@ def _headers(paths: Iterable[str]) -> dict[str, str]:
         keeping = [path for path in several if path.count(".") == least]
         short |= {path: path for path in several if [path] != keeping}
     return short
+
+
+def _in_entity(path: str) -> bool:
+    container, _, inside = path.partition(".")
+    return bool(inside) and container.casefold() in _ENTITIES
 
 
 def _unwrapped(path: str) -> str:
@@ -532,6 +560,7 @@ def _table(found: _Found, *, text: str, encoding: str) -> Table:
             records.append(record)
             kept.append(row)
     headers = _headers(path for record in records for path in record)
+    _refuse_others(headers)
     wrong += [_problem(why, None, path) for path in headers if (why := _no_text(path))]
     listed = capped(wrong[:MOST], total=len(wrong))
     header = tuple(headers.values())
@@ -549,6 +578,19 @@ def _table(found: _Found, *, text: str, encoding: str) -> Table:
         ignored=_ignored(found, len(kept)),
         problems=problems,
     )
+
+
+def _refuse_others(paths: Iterable[str]) -> None:
+    """A list of tickets or deals has the contact inside, and an id of its own."""
+    ids = [path for path in paths if path.rpartition(".")[2].casefold() == "id"]
+    inner = next((path for path in ids if _in_entity(path) and path.count(".") == 1), "")
+    if inner and any("." not in path for path in ids):
+        message = (
+            f"its records have an id, and so has `{inner.partition('.')[0]}` in them: it lists"
+        )
+        message += " other things than contacts"
+        hint = "let the job that fetches it ask for the contacts themselves"
+        raise rejected("header_unknown", message, row=1, hint=hint)
 
 
 def _record(value: object, row: int) -> tuple[dict[str, str], list[Problem]]:
