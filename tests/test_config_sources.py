@@ -70,6 +70,7 @@ GOOD = {
 BAD = {
     "nothing": ("", {"source": "is required"}),
     "nothing in it": ('source = ""', {"source": "is required"}),
+    "a NUL": ('source = "c\\u0000.csv"', {"source": "holds a character"}),
     "blanks": ('source = " "', {"source": "must not be empty"}),
     "two": ('source = "a"\nsource_env = "B"', {"source_env": "crm.source can't both be set"}),
     "three": (

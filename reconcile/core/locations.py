@@ -65,6 +65,8 @@ def source_fault(source: str, *, signed: bool = False) -> str:
     `signed`: it comes from where secrets come from, so that its query may hold one.
     """
     before = scheme(source)
+    if any(character < " " for character in source):
+        return "holds a character that no path and no address has"
     if not before:
         return "" if source.strip() else "must not be empty"
     if "::" in source.partition("://")[0] or source.count("://") > 1:

@@ -78,6 +78,17 @@ def test_a_glob_may_be_absolute_and_its_base_may_hold_brackets(tmp_path: Path) -
     assert find(f"{other}/c*.csv", base=base) == (other / "c1.csv",)
 
 
+def test_a_name_that_is_no_utf_8_is_written_out(export: Any, tmp_path: Path, now: datetime) -> None:
+    """As an old ZIP or Windows left it; reports and databases hold text only."""
+    export(GOOD, name=os.fsdecode(b"kontakte-\xdcbersicht.csv"))
+    found = crm.read("kontakte-*", base=tmp_path, mapping={}, now=now, max_age_hours=26)
+    assert found.source.name == "kontakte-\\udcdcbersicht.csv"
+    export(GOOD, name=os.fsdecode(b"\xdc-2.csv"))
+    error = refused("*-2.csv", base=tmp_path, now=now)
+    assert str(error.problems[0]).isprintable()
+    assert codes(error) == ["export_incomplete"]
+
+
 def test_a_name_with_brackets_that_exists_is_no_pattern(export: Any, tmp_path: Path) -> None:
     export(GOOD, name="contacts[1].csv")
     assert find("contacts[1].csv", base=tmp_path) == (tmp_path / "contacts[1].csv",)

@@ -132,7 +132,7 @@ def test_the_body_is_the_export_and_the_time_is_the_servers(serve: Any, now: dat
     assert web.asked[0][1]["Authorization"] is None
 
 
-@pytest.mark.parametrize("header", ["", "yesterday"])
+@pytest.mark.parametrize("header", ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 -2359"])
 def test_without_a_time_it_is_of_now(serve: Any, now: datetime, header: str) -> None:
     web = serve(Answer(headers={"Last-Modified": header}))
     assert fetch(web.place(), now=now)[0].modified_at == now

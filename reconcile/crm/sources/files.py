@@ -22,6 +22,7 @@ from reconcile.crm.sources.original import (
     Original,
     being_written,
     missing,
+    readable,
     too_large,
     unfinished,
 )
@@ -106,7 +107,12 @@ def load(path: Path) -> Original:
     if _identity(before) != _identity(after) or len(content) != after.st_size:
         raise being_written("it changed while it was read: it is still being written")
     modified_at = datetime.fromtimestamp(after.st_mtime, tz=UTC)
-    return Original(name=path.name, origin=str(path), content=content, modified_at=modified_at)
+    return Original(
+        name=readable(path.name),
+        origin=readable(str(path)),
+        content=content,
+        modified_at=modified_at,
+    )
 
 
 def _content(path: Path) -> tuple[bytes, os.stat_result]:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reconcile.crm import parts
 from reconcile.crm.problems import rejected
-from reconcile.crm.sources.original import being_written, finished_name, unfinished
+from reconcile.crm.sources.original import being_written, finished_name, readable, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,8 +58,8 @@ class Found:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
-        return PurePath(self.path).name
+        """The file's name without its folder, for people."""
+        return readable(PurePath(self.path).name)
 
 
 class _Series(NamedTuple):

@@ -42,6 +42,11 @@ class Original:
         return hashlib.sha256(self.content).hexdigest()
 
 
+def readable(name: str) -> str:
+    """A file's name for people and reports; bytes of it that are no UTF-8 are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def age_problems(
     original: Original, *, now: datetime | None, max_age_hours: float | None
 ) -> tuple[Problem, ...]:

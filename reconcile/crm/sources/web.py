@@ -218,7 +218,7 @@ def _name(disposition: str) -> str:
 def _time(header: str) -> datetime | None:
     try:
         return parsedate_to_datetime(header).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # the last hours of year 9999, in a zone behind UTC
         return None
 
 
