@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import phonenumbers
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reconcile.core import countries, namesakes, phone_columns, phones
 from reconcile.core.text import (
@@ -60,6 +61,7 @@ _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
 _KEYED: Final = {"phone": "number", "email": "email"}
 """Canonical column → the kind of key that its values give."""
+_PLAIN_ADDRESS: Final = r"[A-Za-z0-9_%\-][A-Za-z0-9._%\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"
 _SPELLINGS: Final = 4
 """So many names may be those of one person."""
 _SHOWN: Final = 5
@@ -95,7 +97,9 @@ def match(
     crm_keys = _crm_keys(crm.records, people, region)
     pbx_keys = _pbx_keys(pbx, contacts, region, outside_prefix)
     reused = _reused_ids(pbx, contacts, claims)
-    by_key, mute = _key_pairs(crm_keys, pbx_keys, people, contacts)
+    met = crm_keys[_among(crm_keys["key"], pbx_keys["key"])].reset_index(drop=True)
+    met = _mark_shared(met, people, _main_numbers(crm.records, region))
+    by_key, mute = _key_pairs(met, pbx_keys, people, contacts)
     by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
     pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
     left = _Left(
@@ -107,7 +111,7 @@ def match(
     )
     by_name = pd.concat([_name_pairs(left), _merged_pairs(left)], ignore_index=True)
     pairs = pd.concat([pairs, _judged(by_name, people, contacts)], ignore_index=True)
-    found = _Found(people, contacts, crm_keys, pbx_keys, pairs, _chosen(pairs), mute)
+    found = _Found(people, contacts, crm_keys, met, pbx_keys, pairs, _chosen(pairs), mute)
     state = _record_states(found)
     return Matching(
         evidence=_evidence(found, reused),
@@ -129,6 +133,8 @@ class _Found:
     people: pd.DataFrame
     contacts: pd.DataFrame
     crm_keys: pd.DataFrame
+    met: pd.DataFrame
+    """Those of them that a contact has, too, and whether several people share each."""
     pbx_keys: pd.DataFrame
     pairs: pd.DataFrame
     chosen: pd.DataFrame
@@ -191,13 +197,24 @@ def _cells(columns: Mapping[str, pd.Series[str]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _parsed(cells: pd.DataFrame, kind: str, parse: Callable[[str], Iterable[str]]) -> pd.DataFrame:
-    """Cells (at, value) → keys (at, kind, value, key); each distinct cell parsed once."""
+def _emails(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells (at, value) → keys (at, kind, value, key); see `text.addresses`.
+
+    Nearly every cell is one address without anything to undo: its key is its lower case.
+    """
     codes, distinct = pd.factorize(cells["value"])
-    keyed = [(code, key) for code, value in enumerate(distinct) for key in parse(value)]
-    code, key = zip(*keyed, strict=True) if keyed else ((), ())
-    keys = _spread(cells, codes, np.array(code, dtype="int64"), pd.Series(key, dtype="str"))
-    return keys.assign(kind=kind)[["at", "kind", "value", "key"]]
+    values = pd.Series(distinct, dtype="str")
+    plain = values.str.fullmatch(_PLAIN_ADDRESS) & ~values.str.contains("googlemail", case=False)
+    slow = [(code, key) for code, v in values[~plain].items() for key in addresses(v)]
+    code, key = zip(*slow, strict=True) if slow else ((), ())
+    found = pd.concat(
+        [
+            values[plain].str.lower(),
+            pd.Series(key, index=pd.Index(code, dtype="int64"), dtype="str"),
+        ]
+    ).sort_index(kind="stable")
+    keys = _spread(cells, codes, found.index.to_numpy(), found)
+    return keys.assign(kind="email")[["at", "kind", "value", "key"]]
 
 
 def _numbers(cells: pd.DataFrame, outside_prefix: str = "") -> pd.DataFrame:
@@ -254,6 +271,14 @@ def _countries(records: pd.DataFrame) -> pd.Series[str]:
     return own.where(own != "", records.get("company_country", ""))
 
 
+def _among(keys: pd.Series[str], others: pd.Series[str]) -> NDArray[np.bool_]:
+    """Which keys are also among the others; pandas' `isin` makes Python objects of all of them."""
+    found = pc.is_in(
+        pa.array(keys, pa.large_string()), value_set=pa.array(others, pa.large_string())
+    )
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype="bool")
+
+
 def _name_company(side: pd.DataFrame) -> pd.DataFrame:
     """The key made of a name and a company, where there are both."""
     both = side[(side["name"] != "") & (side["company"] != "")]
@@ -262,24 +287,27 @@ def _name_company(side: pd.DataFrame) -> pd.DataFrame:
 
 
 def _crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> pd.DataFrame:
-    """All keys of the export: at, kind, value, key, gone, and whether the key is shared."""
+    """All keys of the export: at, kind, value, key, gone."""
     records = records.reset_index(drop=True)
     columns = {kind: _columns(records, f"{kind}:") for kind in ("phone", "shared_phone", "email")}
     numbers = pd.concat([_cells(columns["phone"]), _cells(columns["shared_phone"])])
-    written = _countries(records)
-    numbers = _with_regions(numbers, written, region)
-    common = _with_regions(_cells(columns["shared_phone"]), written, region)
+    numbers = _with_regions(numbers, _countries(records), region)
     keys = pd.concat(
         [
             _numbers(numbers),
-            _parsed(_cells(columns["email"]), "email", addresses),
+            _emails(_cells(columns["email"])),
             _name_company(people),
         ],
         ignore_index=True,
     )
-    keys["gone"] = keys["at"].map(people["gone"]).astype("bool")
-    main_numbers = set(_numbers(common)["key"])
-    return _mark_shared(keys, people, main_numbers)
+    return keys.assign(gone=people["gone"].to_numpy()[keys["at"]])
+
+
+def _main_numbers(records: pd.DataFrame, region: str) -> set[str]:
+    """The keys of companies' main numbers."""
+    records = records.reset_index(drop=True)
+    cells = _cells(_columns(records, "shared_phone:"))
+    return set(_numbers(_with_regions(cells, _countries(records), region))["key"])
 
 
 def _columns(records: pd.DataFrame, prefix: str) -> dict[str, pd.Series[str]]:
@@ -291,12 +319,16 @@ def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str
 
     Records whose names agree count as one person; a record without a name counts as its own.
     """
-    person = people["name"].where(people["name"] != "", "#" + people.index.astype("str"))
+    by_kind = keys.groupby(["kind", "key"], sort=False).ngroup()
     carried = keys[~keys["gone"] & keys["kind"].isin(_OWN)]
-    carriers = carried.assign(person=carried["at"].map(person)).groupby(["kind", "key"])["person"]
-    several = _one_person(carriers.agg(["nunique", "unique"])).rename("carriers").reset_index()
-    keys = keys.merge(several, on=["kind", "key"], how="left")
-    keys["carriers"] = keys["carriers"].fillna(0).astype("int64")
+    pairs = pd.DataFrame(
+        {"group": by_kind[carried.index], "name": carried["at"].map(people["name"])}
+    )
+    nameless = pairs["name"] == ""
+    pairs["person"] = pd.factorize(pairs["name"])[0]
+    pairs.loc[nameless, "person"] = -1 - carried.loc[nameless, "at"]
+    carriers = _carriers(pairs.drop_duplicates(["group", "person"]), len(keys))
+    keys = keys.assign(carriers=carriers[by_kind.to_numpy(dtype="int64")])
     roles = {k for k in keys.loc[keys["kind"] == "email", "key"].unique() if is_role(k)}
     keys["shared"] = (
         (keys["carriers"] > 1)
@@ -307,16 +339,24 @@ def _mark_shared(keys: pd.DataFrame, people: pd.DataFrame, main_numbers: set[str
     return keys
 
 
-def _one_person(carriers: pd.DataFrame) -> pd.Series[int]:
-    """Key → its carriers, 1 where a few names are all spellings of one: CRMs have duplicates."""
-    few = carriers[carriers["nunique"].between(2, _SPELLINGS)]
-    is_one = [
-        all(agreement(a, b) >= Agreement.COMPATIBLE for a, b in combinations(names, 2))
-        for names in few["unique"]
-    ]
-    counts = carriers["nunique"].copy()
-    counts.loc[few.index[is_one]] = 1
-    return counts
+def _carriers(pairs: pd.DataFrame, groups: int) -> NDArray[np.int64]:
+    """People per group, 1 where a few names are all spellings of one: CRMs have duplicates."""
+    count = np.bincount(pairs["group"].to_numpy(dtype="int64"), minlength=groups)
+    size = count[pairs["group"].to_numpy(dtype="int64")]
+    few = pairs[(size > 1) & (size <= _SPELLINGS)]
+    # a record without a name is nobody whose name could agree
+    names = few["name"].where(few["name"] != "", "#" + few["person"].astype("str"))
+    known: dict[tuple[str, ...], bool] = {}
+    for group, spelt in names.groupby(few["group"]).agg(tuple).items():
+        if spelt not in known:
+            known[spelt] = _is_one_person(spelt)
+        if known[spelt]:
+            count[group] = 1
+    return count
+
+
+def _is_one_person(names: Iterable[str]) -> bool:
+    return all(agreement(a, b) >= Agreement.COMPATIBLE for a, b in combinations(names, 2))
 
 
 def _pbx_keys(
@@ -328,7 +368,7 @@ def _pbx_keys(
     return pd.concat(
         [
             _numbers(_cells(numbers).assign(region=region), outside_prefix),
-            _parsed(_cells(email), "email", addresses),
+            _emails(_cells(email)),
             _name_company(contacts),
         ],
         ignore_index=True,
@@ -496,14 +536,14 @@ def _least(claim: Claim | None, *, tagged: bool) -> Agreement | None:
 
 
 def _key_pairs(
-    crm_keys: pd.DataFrame, pbx_keys: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame
+    met: pd.DataFrame, pbx_keys: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame
 ) -> tuple[pd.DataFrame, frozenset[int]]:
     """Contacts and living records with a key in common; and the mute contacts (see `_Found`).
 
     A shared key pairs those of the same name, and those with a word in common that is not common
     to many of its carriers.
     """
-    alive = crm_keys.loc[~crm_keys["gone"], ["at", "kind", "key", "shared"]]
+    alive = met.loc[~met["gone"], ["at", "kind", "key", "shared"]]
     alive = alive.rename(columns={"at": "row"})
     keys = pbx_keys[["at", "kind", "key"]]
     own = keys.merge(alive[~alive["shared"]], on=["kind", "key"])
@@ -697,7 +737,7 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
     is nobody's own, whether the CRM has it or not.
     """
     own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
-    alive = found.crm_keys[~found.crm_keys["gone"] & found.crm_keys["shared"]]
+    alive = found.met[~found.met["gone"] & found.met["shared"]]
     carriers = alive.groupby(["kind", "key"])["carriers"].max().rename("carriers").reset_index()
     marked = own.merge(carriers, on=["kind", "key"], how="left")
     marked.loc[
@@ -734,7 +774,7 @@ def _shared_proof(kind: str, key: str, count: int, *, mute: bool) -> Proof:
 def _unseen(found: _Found) -> dict[int, tuple[str, ...]]:
     """The numbers and addresses of each contact of which the export's keys hold no reading."""
     own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
-    known = found.crm_keys[["kind", "key"]].drop_duplicates().assign(known=True)
+    known = found.met[["kind", "key"]].drop_duplicates().assign(known=True)
     marked = own.merge(known, on=["kind", "key"], how="left")
     seen = marked["known"].notna().groupby([marked["at"], marked["value"]]).any()
     result: dict[int, tuple[str, ...]] = {}
@@ -812,7 +852,8 @@ def _text_drift(found: _Found, links: pd.DataFrame, field: str, *, shown: str) -
 
 def _key_drift(found: _Found, links: pd.DataFrame, kind: str, field: str) -> pd.DataFrame:
     """Links in which one side has a value that the other side has no reading of."""
-    crm = found.crm_keys.loc[found.crm_keys["kind"] == kind, ["at", "value", "key"]]
+    linked = found.crm_keys[found.crm_keys["at"].isin(links["row"])]
+    crm = linked.loc[linked["kind"] == kind, ["at", "value", "key"]]
     pbx = found.pbx_keys.loc[found.pbx_keys["kind"] == kind, ["at", "value", "key"]]
     theirs = links.merge(crm.rename(columns={"at": "row"}), on="row")
     ours = links.merge(pbx, on="at")
