@@ -292,6 +292,9 @@ class ExportSource:
     """The format's name with its details, such as `csv; delimiter ","`."""
     encoding: str
     sha256: str
+    """Of the bytes, as they came."""
+    content: str
+    """SHA-256 of headers and cells: the same evidence, however it is packed or saved anew."""
     size: int
     generated_at: datetime
     rows: int
@@ -357,6 +360,7 @@ class AcceptedExport:
 
     run_id: int
     sha256: str
+    """Of its content, as in `ExportSource.content`."""
     name: str
     generated_at: datetime
     accepted_at: datetime

@@ -175,7 +175,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         immediate=request.immediate,
         rules=fingerprint,
         state_id=session.ledger.state_id,
-        source_sha256=crm_side.source.sha256,
+        source_sha256=crm_side.source.content,
         guard=config.pbx.delete_guard,
         decisions=decisions,
         matched=len(matching.evidence) - len(decisions),
@@ -211,14 +211,14 @@ def _is_history(config: Config, request: Request, crm_side: CrmSnapshot, now: da
 
 def _is_repeated(view: LedgerView, crm_side: CrmSnapshot) -> bool:
     last = view.last_accepted
-    return last is not None and last.sha256 == crm_side.source.sha256
+    return last is not None and last.sha256 == crm_side.source.content
 
 
 def _accepted(read: _Read, matching: Matching, made: Plan, *, history: bool) -> AcceptedExport:
     source = read.crm.source
     return AcceptedExport(
         run_id=read.empty.run_id or 0,
-        sha256=source.sha256,
+        sha256=source.content,
         name=source.name,
         generated_at=source.generated_at,
         accepted_at=read.empty.started_at,

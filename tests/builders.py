@@ -57,6 +57,7 @@ def source(
         format="csv",
         encoding="utf-8",
         sha256=sha256,
+        content=sha256,
         size=1000,
         generated_at=generated_at,
         rows=rows,

@@ -188,7 +188,7 @@ def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
 
 def _older_export(facts: Facts) -> Iterator[Finding]:
     newest, last = facts.ledger.newest_generated_at, facts.ledger.last_accepted
-    repeated = last is not None and last.sha256 == facts.source.sha256
+    repeated = last is not None and last.sha256 == facts.source.content
     if newest is not None and facts.source.generated_at < newest and not repeated:
         yield Finding(
             code="export_older",
@@ -205,14 +205,14 @@ def _older_export(facts: Facts) -> Iterator[Finding]:
 
 def _repeated_export(facts: Facts) -> Iterator[Finding]:
     last = facts.ledger.last_accepted
-    if last is not None and last.sha256 == facts.source.sha256:
+    if last is not None and last.sha256 == facts.source.content:
         yield Finding(
             code="export_repeated",
             level=Level.INFO,
             subject=Subject.EXPORT,
-            observed=f"the same file as in run {last.run_id}",
+            observed=f"the same content as in run {last.run_id}",
             limit="",
-            message="The export is the one that was accepted before: no new evidence, so nobody"
+            message="The export holds what was accepted before: no new evidence, so nobody"
             " became absent for longer.",
             hint="",
         )

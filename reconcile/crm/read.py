@@ -256,6 +256,7 @@ def _snapshot(
         format=table.format,
         encoding=table.encoding,
         sha256=_sha256(originals),
+        content=table.digest(),
         size=sum(len(original.content) for original in originals),
         generated_at=min(original.modified_at for original in originals),
         rows=len(frame) + ignored,

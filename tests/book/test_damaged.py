@@ -141,7 +141,7 @@ def accepted(night: Night) -> LedgerView:
     source = night.crm.source
     export = AcceptedExport(
         run_id=1,
-        sha256=source.sha256,
+        sha256=source.content,
         name=source.name,
         generated_at=source.generated_at,
         accepted_at=night.now,

@@ -146,7 +146,7 @@ def test_an_export_older_than_the_last_blocks_with_exit_3(seconds, blocked):
 def test_the_same_export_again_is_said_and_never_older():
     found = facts()
     old = found.ledger.newest_generated_at - timedelta(days=3)
-    source = replace(found.source, sha256="0" * 64, generated_at=old)
+    source = replace(found.source, content="0" * 64, generated_at=old)
     assert codes(replace(found, source=source)) == {"export_repeated": Level.INFO}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import sqlite3
 import threading
@@ -113,6 +114,25 @@ def test_a_night_with_an_export_from_a_database(company):
     again = company.plan()
     assert again.source.sha256 == report.source.sha256
     assert "export_repeated" in [f.code for f in again.findings]
+
+
+def test_a_stuck_export_that_is_packed_anew_each_night_is_no_new_evidence(company):
+    """Otherwise one glitch of one night would be absence in as many exports as nights."""
+    company.settings |= {"crm.source": "exports/*.gz", "mode": "auto"}
+    company.export(name="all.csv")
+    everybody = (company.folder / "exports" / "all.csv").read_bytes()
+    company.export(raw=gzip.compress(everybody, mtime=0), name="contacts.csv.gz")
+    assert company.run().exit_code == 0
+    company.export(name="all.csv", without=[5])
+    without = (company.folder / "exports" / "all.csv").read_bytes()
+    for night in range(1, 5):
+        company.tomorrow()
+        company.export(raw=gzip.compress(without, mtime=night), name="contacts.csv.gz")
+        report = company.run()
+        assert ("export_repeated" in [f.code for f in report.findings]) is (night > 1)
+    (waiting,) = [c for c in report.contacts if c.id == 5]
+    assert (waiting.verdict, waiting.absent_exports) == ("waiting", 1)
+    assert company.has(5)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ A format is a module with `recognises(content) -> bool` and `read(content, *, is
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,6 +52,18 @@ class Table:
     """Of each record its place in `parts`; empty if there is one file only."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it was put together."""
+
+    def digest(self) -> str:
+        """SHA-256 of headers and cells: the same however often they are packed or saved anew."""
+        lengths, texts = hashlib.sha256(repr(self.header).encode()), hashlib.sha256()
+        for column in self.cells:
+            for chunk in column.cast("string").chunks:
+                _, offsets, octets = chunk.buffers()
+                ends = np.frombuffer(offsets, "int32")[chunk.offset :][: len(chunk) + 1]
+                lengths.update(np.diff(ends).tobytes())
+                texts.update(memoryview(octets or b"")[ends[0] : ends[-1]])
+        lengths.update(texts.digest())
+        return lengths.hexdigest()
 
 
 class Format(Protocol):
