@@ -45,6 +45,7 @@ fix: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/matching.py
 
 # What takes too long for a check: a million cells, read in columns and one by one.
 prove: $(READY)
