@@ -447,7 +447,7 @@ class _Left:
 
     contacts: pd.DataFrame
     people: pd.DataFrame
-    """The living with a name, or with what a code page left of it."""
+    """The living with a name, with what a code page left of it, or with a company."""
     taken: pd.Series[int]
     """Rows of records that are another contact's."""
     claims: Mapping[int, Claim]
@@ -455,27 +455,38 @@ class _Left:
 
     @property
     def sought(self) -> Iterator[namesakes.Sought]:
-        """Those with a name."""
-        named = self.contacts[self.contacts["name"] != ""]
-        for at, contact_id, name, company, shown, tagged in zip(
+        """Those with a name or a company."""
+        named = self.contacts[(self.contacts["name"] != "") | (self.contacts["company"] != "")]
+        for at, contact_id, name, company, first, shown, tagged in zip(
             named.index,
             named["id"],
             named["name"],
             named["company"],
+            named["first"],
             named["shown"],
             self.tagged[named.index],
             strict=True,
         ):
             least = _least(self.claims.get(contact_id), tagged=tagged)
             lost = namesakes.lost(shown)
-            yield namesakes.Sought(int(at), name, company, least, lost)
+            yield namesakes.Sought(int(at), name, company, first, least, lost)
+
+    def near(self, sought: Iterable[namesakes.Sought]) -> Iterator[namesakes.Person]:
+        """Who may fit one of them: with a word of a name, or in the company of one without."""
+        names = pd.Series([s.name for s in sought if s.name], dtype="str")
+        companies = {s.company for s in sought if not s.name}
+        found = _with_a_word_of(names, self.people) | self.people["company"].isin(companies)
+        people = self.people[found]
+        free = ~people.index.isin(self.taken)
+        columns = (people[name] for name in ("name", "company", "first"))
+        return map(namesakes.Person, people.index, *columns, free)
 
 
 def _named_alive(people: pd.DataFrame) -> pd.DataFrame:
-    """Living records with a name; where no letter of it is left, with what it looks like."""
+    """Living records with a name or company; a name without a letter left as what it looks like."""
     lost = (people["name"] == "") & people["shown"].str.contains("?", regex=False)
     named = people.assign(name=people["name"].where(~lost, people["shown"]))
-    named = named[~named["gone"] & (named["name"] != "")]
+    named = named[~named["gone"] & ((named["name"] != "") | (named["company"] != ""))]
     left = lost[named.index]
     named.loc[left, "name"] = _once(named.loc[left, "name"], namesakes.lost)
     return named
@@ -489,8 +500,7 @@ def _name_pairs(left: _Left) -> pd.DataFrame:
     claimed would not be deleted anyway, and only the very same name is worth a look.
     """
     sought = tuple(left.sought)
-    near = _with_a_word_of(pd.Series([s.name for s in sought], dtype="str"), left.people)
-    found = namesakes.find(sought, zip(near.index, near["name"], near["company"], strict=True))
+    found = namesakes.find(sought, left.near(sought))
     return _by_name(left, pd.Series(found, dtype="int64"))
 
 
@@ -514,18 +524,18 @@ def _by_name(left: _Left, row: pd.Series[int]) -> pd.DataFrame:
     )
 
 
-def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.DataFrame:
-    """Those whose name has a word of one of the names, or no whole one; all, if a name has none."""
+def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.Series[bool]:
+    """Whose name has a word of one of the names, or no whole one; everybody, if a name has none."""
     words = names.str.split().explode()
     whole = {word for word in words.unique() if is_word(word)}
     if (
         names.str.contains("?", regex=False).any()
         or not words.isin(whole).groupby(level=0).any().all()
     ):
-        return people
+        return pd.Series(data=True, index=people.index)
     theirs = people["name"].str.split().explode().dropna()
-    bare = people["name"].str.contains(r"\?|^(?:\w(?: \w)*)?$")
-    return people[bare | people.index.isin(theirs.index[theirs.isin(whole)])]
+    bare = people["name"].str.contains(r"\?|^\w(?: \w)*$")
+    return bare | people.index.isin(theirs.index[theirs.isin(whole)])
 
 
 def _least(claim: Claim | None, *, tagged: bool) -> Agreement | None:

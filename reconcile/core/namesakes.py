@@ -8,8 +8,8 @@ keeps a contact for a person's judgement, and claims nothing.
 from __future__ import annotations
 
 import unicodedata
-from itertools import permutations
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import permutations, product
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reconcile.core.text import Agreement, agreement, is_word
 
@@ -17,46 +17,80 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+class Person(NamedTuple):
+    """A living record; texts in their comparable forms."""
+
+    row: int
+    name: str
+    """"" if it has none; of one without any letter left the form that `lost` gives it."""
+    company: str
+    first: str
+    """The first names, if the export has them apart."""
+    free: bool
+    """Whether it is nobody else's: no other contact stands for it."""
+
+
 class Sought(NamedTuple):
     """A contact that nothing in the CRM speaks for so far."""
 
     at: int
     name: str
-    """As `text.name_key` makes it."""
+    """As `text.name_key` makes it; "" if it is a company's."""
     company: str
     """As `text.company_key` makes it."""
+    first: str
     least: Agreement | None
     """How well a name must agree whatever the company; None: only the same company counts."""
     lost: str = ""
     """What a Western code page leaves of its name, if that is no letter."""
 
-    def fits(self, name: str, company: str) -> Agreement | None:
+    def fits(self, person: Person) -> Agreement | None:
         """How a record's name agrees, if that is enough for a doubt."""
-        same_company = self.company != "" and self.company == company
-        if not any(map(str.isalnum, name)):
-            may_be = same_company and name == self.lost and self.least is not None
-            return Agreement.UNKNOWN if may_be else None
-        agreed = agreement(self.name, name)
+        same_company = self.company != "" and self.company == person.company
+        if not self.name or not any(map(str.isalnum, person.name)):
+            return Agreement.UNKNOWN if same_company and self._may_be(person.name) else None
+        agreed = agreement(self.name, person.name)
         enough = self.least is not None and agreed >= self.least
-        return agreed if enough or (same_company and agreed >= Agreement.INITIALS) else None
+        renamed = person.free and agreed is Agreement.PARTIAL and self._shares_first(person)
+        return (
+            agreed
+            if enough or (same_company and (agreed >= Agreement.INITIALS or renamed))
+            else None
+        )
+
+    def _may_be(self, name: str) -> bool:
+        """Of two in one company, one at least without a name that can be read."""
+        if self.name:
+            return bool(name) and name == self.lost and self.least is not None
+        return not name or self.least is Agreement.INITIALS
+
+    def _shares_first(self, person: Person) -> bool:
+        """A new surname keeps the first name, and a nickname its beginning."""
+        if not self.first or not person.first:
+            return True
+        pairs = product(self.first.split(), person.first.split())
+        return any(
+            a == b or (min(len(a), len(b)) >= _NICKNAME and (a.startswith(b) or b.startswith(a)))
+            for a, b in pairs
+        )
 
 
-def find(sought: Iterable[Sought], people: Iterable[tuple[int, str, str]]) -> dict[int, int]:
-    """Position of a contact → row of the living record that it most likely is.
+_NICKNAME: Final = 3
+"""Letters that a nickname has at least: Alex is Alexander, and Al may be anybody."""
 
-    `people` are (row, name, company), names and companies in their comparable forms; a name of
-    which no letter is left in the form that `lost` gives it.
-    """
+
+def find(sought: Iterable[Sought], people: Iterable[Person]) -> dict[int, int]:
+    """Position of a contact → row of the living record that it most likely is."""
     by_form: dict[str, list[Sought]] = {}
     for one in sought:
         for form in _forms_sought(one):
             by_form.setdefault(form, []).append(one)
     best: dict[int, tuple[Agreement, int]] = {}
-    for row, name, company in people:
-        for one in {s for form in _forms_known(name, company) for s in by_form.get(form, ())}:
-            agreed = one.fits(name, company)
+    for person in people:
+        for one in {s for form in _forms_known(person) for s in by_form.get(form, ())}:
+            agreed = one.fits(person)
             if agreed is not None and (one.at not in best or best[one.at][0] < agreed):
-                best[one.at] = agreed, row
+                best[one.at] = agreed, person.row
     return {at: row for at, (_, row) in best.items()}
 
 
@@ -72,30 +106,41 @@ def lost(shown: str) -> str:
 #
 # Names of several words that agree by at least their initials share a word and the first letter of
 # another one. A name of one word shares that word, and one of initials shares them all. Where a
-# code page took letters (Micha?, ?aneta), it is a whole word, or else the company.
+# code page took letters (Micha?, ?aneta), it is a whole word, or else the company. Who has another
+# surname shares a word within the company, and who has no name the company alone.
 
 
 def _forms_sought(one: Sought) -> Iterator[str]:
+    if not one.name:
+        yield f"all:{one.company}"
+        return
     tokens, words = _tokens(one.name)
     yield f"at:{one.company}"
     yield f"{'bare' if words else 'letters'}:{_letters(tokens)}"
     for word in words:
         yield f"alone:{word}"
+        yield f"in:{one.company}:{word}"
         if len(tokens) == 1 or "?" in one.name:
             yield f"any:{word}"
     yield from _pairs(tokens)
 
 
-def _forms_known(name: str, company: str) -> Iterator[str]:
-    tokens, words = _tokens(name)
-    if "?" in name:
-        yield f"at:{company}"
+def _forms_known(person: Person) -> Iterator[str]:
+    yield f"all:{person.company}"
+    if not person.name:
+        return
+    tokens, words = _tokens(person.name)
+    is_damaged = "?" in person.name
+    if is_damaged:
+        yield f"at:{person.company}"
     yield f"letters:{_letters(tokens)}"
     if not words:
         yield f"bare:{_letters(tokens)}"
     for word in words:
         yield f"any:{word}"
-        if len(tokens) == 1 or "?" in name:
+        if person.free:
+            yield f"in:{person.company}:{word}"
+        if len(tokens) == 1 or is_damaged:
             yield f"alone:{word}"
     yield from _pairs(tokens)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.core.match import match
-from reconcile.core.namesakes import Sought, find
+from reconcile.core.namesakes import Person, Sought, find
 from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import ClaimOrigin, Strength
 
@@ -18,7 +18,7 @@ ISLA = {"id": "7", "first_name": "Isla", "last_name": "Smith", "company": "Vesta
 def strength(name, *, company="", crm_id="", record=ISLA, tag="", claimed=True, owner_tag=""):
     """Of a contact that has nothing but a number of its own, which the CRM doesn't know."""
     pbx = b.pbx(
-        {"Id": 1, "LastName": name, "CompanyName": company, "Home": "030 999999", "Tag": tag}
+        {"Id": 1, "FirstName": name, "CompanyName": company, "Home": "030 999999", "Tag": tag}
     )
     claims = {1: b.claim(pbx.contact(0), crm_id=crm_id)} if claimed else {}
     (found,) = match(b.crm(record), pbx, claims, region="DE", owner_tag=owner_tag).evidence
@@ -40,7 +40,8 @@ def strength(name, *, company="", crm_id="", record=ISLA, tag="", claimed=True, 
         ("Ian Smith", "", None),
         ("I. X.", "", None),
         ("Isla Jones", "", None),
-        ("Isla Jones", "Vesta", None),
+        ("Isla Jones", "Vesta", Strength.WEAK),
+        ("Ian Smith", "Vesta", None),
         ("I. Smith", "VESTA Limited", Strength.WEAK),
     ],
 )
@@ -145,6 +146,60 @@ def test_a_letter_may_be_lost_anywhere(contact, record):
     assert strength(contact, company="VESTA", record=known) is Strength.WEAK
 
 
+@pytest.mark.parametrize(
+    ("name", "company", "expected"),
+    [
+        ("Isla Jones", "Vesta", Strength.WEAK),  # a new surname
+        ("Isla Smyth", "Vesta", Strength.WEAK),  # or another spelling of it
+        ("Isl Smith", "Vesta", Strength.WEAK),  # a nickname
+        ("Ian Smith", "Vesta", None),  # a colleague of the same name
+        ("Is Smith", "Vesta", None),
+        ("Isla Jones", "Other", None),
+        ("Isla Jones", "", None),
+    ],
+)
+@pytest.mark.parametrize("crm_id", ["", "gone"])
+def test_half_a_name_in_the_same_company_may_be_a_new_surname(name, company, expected, crm_id):
+    """Only if that record is nobody else's: every company has two of the same first name."""
+    first, last = name.split()
+    contact = {"Id": 1, "FirstName": first, "LastName": last, "CompanyName": company}
+    own = {"Id": 2, "FirstName": "Isla", "LastName": "Smith", "PhoneNumber": "030 7777777"}
+    pbx = b.pbx({**contact, "Home": "030 999999"}, own)
+    claims = {1: b.claim(pbx.contact(0), crm_id=crm_id)}
+    free, taken = b.crm(ISLA), b.crm({**ISLA, "phone": "030 7777777"})
+    assert match(free, pbx, claims, region="DE").evidence[0].strength is expected
+    assert match(taken, pbx, claims, region="DE").evidence[0].strength is None
+
+
+def test_without_first_names_apart_half_a_name_in_the_same_company_is_a_doubt():
+    record = {"id": "7", "full_name": "Isla Smith", "company": "Vesta"}
+    assert strength("Isla Jones", company="Vesta", record=record) is Strength.WEAK
+
+
+@pytest.mark.parametrize(
+    ("crm_id", "record", "expected"),
+    [
+        ("", {"company": "Vesta Ltd"}, Strength.WEAK),  # the company itself, with another number
+        ("gone", {"company": "Vesta Ltd"}, Strength.WEAK),
+        ("", ISLA, Strength.WEAK),  # somebody there; which one, nobody knows
+        ("gone", ISLA, None),
+        ("", {"company": "Other"}, None),
+        ("gone", {"company": "Vesta", "gone": True}, None),
+    ],
+)
+def test_a_contact_that_is_a_company_is_looked_for_by_its_company(crm_id, record, expected):
+    pbx = b.pbx({"Id": 1, "CompanyName": "VESTA", "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), crm_id=crm_id)}
+    found = match(b.crm({"id": "9", **record}), pbx, claims, region="DE").evidence[0]
+    assert found.strength is expected
+    unclaimed = match(b.crm({"id": "9", **ISLA}), pbx, {}, region="DE").evidence[0]
+    assert unclaimed.strength is None
+
+
+def test_a_record_without_a_name_is_no_namesake_of_anybody():
+    assert strength("Isla Smith", company="Vesta", record={"id": "9", "company": "Vesta"}) is None
+
+
 def test_an_adopted_contact_is_compared_by_its_name_too():
     pbx = b.pbx({"Id": 1, "LastName": "I. Smith", "Home": "030 999999"})
     claims = {1: b.claim(pbx.contact(0), crm_id="", origin=ClaimOrigin.ADOPT)}
@@ -152,9 +207,10 @@ def test_an_adopted_contact_is_compared_by_its_name_too():
 
 
 def test_the_best_of_several_namesakes_is_named():
-    sought = [Sought(3, "isla smith", "", Agreement.INITIALS)]
-    people = [(1, "i smith", ""), (2, "isla smith", ""), (4, "isla smith", ""), (5, "smith", "")]
-    assert find(sought, people) == {3: 2}
+    sought = [Sought(3, "isla smith", "", "isla", Agreement.INITIALS)]
+    names = ["i smith", "isla smith", "isla smith", "smith"]
+    people = [Person(row, name, "", "", free=True) for row, name in enumerate(names)]
+    assert find(sought, people) == {3: 1}
 
 
 WORDS = st.sampled_from(["anna", "a", "bo", "b", "lee", "l", "小明", "x?y"])
@@ -168,5 +224,6 @@ def test_nobody_is_overlooked_whose_initials_agree(one, other):
     letters = [sorted(word[0] for word in name.split()) for name in (one, other)]
     lost = "?" in one + other and not set(one.split()) & set(other.split())
     if not lost and (not any(bare) or letters[0] == letters[1]):
-        found = find([Sought(0, one, "", Agreement.INITIALS)], [(9, other, "")])
+        sought = Sought(0, one, "", "", Agreement.INITIALS)
+        found = find([sought], [Person(9, other, "", "", free=False)])
         assert bool(found) == (agreement(one, other) >= Agreement.INITIALS)
