@@ -466,7 +466,9 @@ class Proof:
     """The file of that line, if the export has several."""
     crm_name: str
     why: str
-    """The rest of the sentence: what makes it strong, or what is wrong with it."""
+    """The end of the sentence: what makes it strong, or what is wrong with it."""
+    shared: bool = False
+    """Several people carry the key."""
     owns: bool = False
     """Good enough to claim the contact by it: the names agree too, or the same company's do."""
 

@@ -68,13 +68,26 @@ _SHOWN: Final = 5
 """Proofs kept for one contact."""
 
 _SENTENCES: Final = {
+    Agreement.SAME: "and the names agree",
+    Agreement.COMPATIBLE: "and the names agree",
+    Agreement.INITIALS: "and the initials agree",
+    Agreement.PARTIAL: "but the names agree only in part",
+    Agreement.UNKNOWN: "but one of the two has no name",
+    Agreement.CONFLICT: "but the names differ",
+}
+_STRONG_SENTENCES: Final = {
+    Agreement.PARTIAL: "and the first names agree, though the surnames differ",
+    Agreement.UNKNOWN: "and the company is the same, though one of the two has no name",
+}
+"""What makes a number a proof all the same."""
+_NAME_SENTENCES: Final = {
     Agreement.SAME: "the names are the same",
     Agreement.COMPATIBLE: "the names agree",
     Agreement.INITIALS: "the initials agree",
-    Agreement.PARTIAL: "the names agree only in part",
-    Agreement.UNKNOWN: "there is no name to compare",
-    Agreement.CONFLICT: "the names differ",
+    Agreement.PARTIAL: "the company is the same, and a part of the names",
+    Agreement.UNKNOWN: "the company is the same",
 }
+"""Of a contact of which nothing else is left."""
 
 
 def match(
@@ -725,17 +738,20 @@ def _proofs(found: _Found, pairs: pd.DataFrame) -> dict[int, tuple[Proof, ...]]:
             crm_row=int(line),
             crm_part=part,
             crm_name=shown,
-            why=_why(Agreement(agreed), shared=shared, renamed=kind == "number" and strength > 1),
+            why=_why(kind, Agreement(agreed), strong=strength == Strength.STRONG),
+            shared=bool(shared),
             owns=bool(owns),
         )
         proofs[at] = (*proofs.get(at, ()), proof)
     return proofs
 
 
-def _why(agreed: Agreement, *, shared: bool, renamed: bool) -> str:
-    if renamed and agreed is Agreement.PARTIAL:
-        return "the first names are the same, the surnames differ"
-    return _SENTENCES[agreed] + (", and several people share this key" if shared else "")
+def _why(kind: str, agreed: Agreement, *, strong: bool) -> str:
+    if kind == "name":
+        return _NAME_SENTENCES[agreed]
+    if kind == "number" and strong:
+        return _STRONG_SENTENCES.get(agreed, _SENTENCES[agreed])
+    return _SENTENCES[agreed]
 
 
 def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
@@ -767,9 +783,10 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
 
 
 def _shared_proof(kind: str, key: str, count: int, *, mute: bool) -> Proof:
-    telling = "and its name tells it from none of them"
+    telling = "and its name does not say which of them it is"
     alone = "none with this name, and it has no number or address of its own"
-    who = f"{count} in the CRM share it" if count else "it is for a task and is no person's"
+    many = f"{count} in the CRM share it" if count > 1 else "several people may share it"
+    who = many if count else "it is for a task and is no person's"
     return Proof(
         kind=kind,
         strength=Strength.WEAK,

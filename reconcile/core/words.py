@@ -8,30 +8,12 @@ more than was proved.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import phonenumbers
 
-from reconcile.model import Strength
-
 if TYPE_CHECKING:
     from reconcile.model import Proof
-
-_SHARED: Final = ", and several people share this key"
-"""How `core.match` ends what it says of a key that is nobody's own."""
-_COMPARED: Final = {
-    "the names are the same": "and the names agree",
-    "the names agree": "and the names agree",
-    "the initials agree": "and the initials agree",
-    "the first names are the same, the surnames differ": (
-        "and the first names agree, though the surnames differ"
-    ),
-    "the names agree only in part": "but the names agree only in part",
-    "there is no name to compare": "but one of the two has no name",
-    "the names differ": "but the names differ",
-}
-"""What `core.match` says of the two names, as the end of a sentence."""
-_NAMELESS: Final = "there is no name to compare"
 
 
 def sentence(proof: Proof, name: str = "") -> str:
@@ -46,8 +28,8 @@ def sentence(proof: Proof, name: str = "") -> str:
     if proof.kind == "name_company":
         return f"its name and its company are those of {record}"
     if proof.kind == "name":
-        return f"nothing but its name fits: it is that of {record}"
-    return f"{_link(proof, record)}, {_compared(proof)}"
+        return f"it may be {record}: {proof.why}, and nothing else fits"
+    return f"{_link(proof, record)}, {proof.why}"
 
 
 @lru_cache(maxsize=1024)
@@ -81,14 +63,6 @@ def _link(proof: Proof, record: str) -> str:
         return f"its {record} is still in the CRM"
     if proof.kind == "crm_id":
         return f"its tag {proof.key} stands for {record}"
-    if proof.why.endswith(_SHARED):
+    if proof.shared:
         return f"{_key(proof)} is not one person's alone; {record} has it"
     return f"{_key(proof)} belongs to {record}"
-
-
-def _compared(proof: Proof) -> str:
-    """What the names say; a number without one is strong only because the company is the same."""
-    why = proof.why.removesuffix(_SHARED)
-    if why == _NAMELESS and proof.kind == "number" and proof.strength is Strength.STRONG:
-        return "and the company is the same, though one of the two has no name"
-    return _COMPARED.get(why, why)

@@ -243,7 +243,7 @@ def test_a_name_that_can_not_tell_leaves_a_shared_number_to_a_person(first, last
     contact = {"Id": 1, "FirstName": first, "LastName": last, "PhoneNumber": SWITCHBOARD}
     found = only(_two_people(), b.pbx({**contact, "Home": "030 9999999"}))
     assert found.strength is Strength.WEAK
-    assert "tells it from none of them" in words.sentence(found.proofs[0], "Jo Doe")
+    assert "does not say which of them it is" in words.sentence(found.proofs[0], "Jo Doe")
 
 
 def test_names_of_one_character_are_names():
@@ -315,7 +315,7 @@ def test_a_namesake_of_an_unclaimed_contact_is_for_a_person_to_judge():
     assert found.strength is Strength.WEAK
     assert len(found.proofs) == 1
     assert words.sentence(found.proofs[0], "Jo Doe") == (
-        "nothing but its name fits: it is that of CRM record 4711"
+        "it may be CRM record 4711: the names are the same, and nothing else fits"
     )
 
 

@@ -98,7 +98,29 @@ def test_a_number_without_a_name_is_kept_by_the_company_and_says_so():
             {"CompanyName": "Acme"},
             "its name and its company are those of CRM record 4711",
         ),
-        ({}, {}, "nothing but its name fits: it is that of CRM record 4711"),
+        (
+            {},
+            {},
+            "it may be CRM record 4711: the names are the same, and nothing else fits",
+        ),
+        (
+            {"company": "ACME"},
+            {"FirstName": "J.", "CompanyName": "Acme"},
+            "it may be CRM record 4711 (Jo Doe): the initials agree, and nothing else fits",
+        ),
+        (
+            {"company": "ACME"},
+            {"LastName": "Roe", "CompanyName": "Acme"},
+            (
+                "it may be CRM record 4711 (Jo Doe): the company is the same, and a part of the"
+                " names, and nothing else fits"
+            ),
+        ),
+        (
+            {"company": "ACME", "first_name": "", "last_name": ""},
+            {"FirstName": "", "LastName": "", "CompanyName": "Acme"},
+            "it may be CRM record 4711: the company is the same, and nothing else fits",
+        ),
     ],
 )
 def test_every_kind_of_proof_has_its_sentence(record, fields, sentence):
@@ -142,7 +164,7 @@ def test_a_record_without_an_id_is_found_by_its_line_and_its_name(part, record):
         crm_row=2,
         crm_part=part,
         crm_name="Jo Doe",
-        why="the names are the same",
+        why="and the names agree",
     )
     sentence = words.sentence(proof, "Jo Doe")
     assert sentence == f"{SPOKEN}belongs to {record}, and the names agree"
