@@ -34,9 +34,10 @@ types: $(READY)
 
 test: $(READY)
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n auto --ignore=tests/book
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+	$(BIN)/python -m pytest -n auto tests/book
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .
