@@ -157,6 +157,8 @@ def columns(
         return 0
     if not files:
         raise click.UsageError("Name the FILE of an export, or --formats.")
+    if format not in (None, *known().formats):
+        raise click.UsageError(f"No format is called {format}: reconcile columns --formats")
     reading = describe(files, **how_read(context.obj, format=format))
     click.echo(show.as_json(reading) if as_json else show.reading(reading))
     return 0 if not reading.problems else int(Exit.EXPORT)

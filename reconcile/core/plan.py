@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -40,10 +41,16 @@ from reconcile.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 _LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
+_SEVERAL: Final = frozenset({"phone", "shared_phone", "email"})
+"""Canonical columns of which an export may have any number."""
+_NOT_DECIDING: Final = frozenset({"fax", "owner", "lifecycle", "modified", "company_id"})
+"""Canonical columns that nothing is matched by."""
+_WITHOUT_HEADER: Final = ("json", "ndjson", "vcard")
+"""Formats in which a column is there if a record has a value for it."""
 _KEYLESS: Final = (
     "nothing of it can be compared: it has no number or address that identifies anybody, and no"
     " name together with a company"
@@ -300,7 +307,7 @@ def rules_fingerprint(source: ExportSource, rules: Rules) -> str:
 
     Limits, grace and protection are no part of it: they can't make a contact look absent.
     """
-    columns = sorted((c.header, c.reads_as) for c in source.columns if c.reads_as)
+    columns = sorted(set(_deciding(source)))
     document = [
         MATCHER_VERSION,
         rules.region,
@@ -309,6 +316,20 @@ def rules_fingerprint(source: ExportSource, rules: Rules) -> str:
         columns,
     ]
     return hashlib.sha256(json.dumps(document).encode("ascii")).hexdigest()
+
+
+def _deciding(source: ExportSource) -> Iterator[tuple[str, str]]:
+    """The columns that decide a match, as (header, reads as).
+
+    How many columns of a kind there are depends on who has the most numbers (`Phone 3 - Value`),
+    and in JSON and vCards a column is there if a record has it: neither is another way of reading.
+    """
+    has_header = not source.format.startswith(_WITHOUT_HEADER)
+    for column in source.columns:
+        if column.reads_as in _SEVERAL:
+            yield re.sub(r"[0-9]+", "#", column.header) if has_header else "", column.reads_as
+        elif column.reads_as and column.reads_as not in _NOT_DECIDING:
+            yield column.header, column.reads_as
 
 
 # ---------------------------------------------------------------------------- what to remember

@@ -27,6 +27,8 @@ def fault_of(statement: str) -> str:
     """What keeps it from being one reading statement; "" if nothing does."""
     if re.search(r"/\*[!M]", statement):
         return "holds a comment that MySQL executes"
+    if re.search(r"\binto\s+(?:outfile|dumpfile)\b", statement, re.IGNORECASE):
+        return "must only read: it writes INTO a file"
     faults = (_fault_of_words(apart.sub(" ", statement).strip()) for apart in _APART)
     return next(filter(None, faults), "")
 

@@ -74,7 +74,7 @@ _ADDRESS: Final = re.compile(
     r"(?<![^\s@<>,;:\"|/()\[\]{}])"  # or every character of a long word would begin one
     r"[^\s@<>,;:\"|/()\[\]{}]+@[^\s@<>,;:\"'|/()\[\]{}?]+\.[^\s@<>,;:\"'|/()\[\]{}?]+"
 )
-_WORD: Final = re.compile(r"\?*\w+(?:\?+\w+)*\?*")
+_WORD: Final = re.compile(r"(?<![?\w])\?*+\w++(?:\?++\w++)*+\?*+")
 _SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
 
 

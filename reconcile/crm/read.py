@@ -299,5 +299,7 @@ def _with_content(shown: Reading, snapshot: CrmSnapshot) -> Reading:
 
 
 def _masked(value: str) -> str:
-    """The first character of each word, and the shape of the rest: `j•@e••••••.c••`."""
-    return re.sub(r"\B\w", "•", value)
+    """The first letter of each word, one digit, and the shape of the rest: `j•@e••••••.c••`."""
+    masked = re.sub(r"\B\w|\b\d|\b\w\b", "•", value)
+    begin = re.match(r"\+?\d", value)
+    return begin[0] + masked[begin.end() :] if begin else masked

@@ -61,6 +61,12 @@ def test_the_configured_format_is_accepted_and_no_other_unless_it_is_named(tmp_p
     assert named.return_value == 0
 
 
+def test_a_format_that_nobody_knows_is_a_mistake_of_the_command_line():
+    code, _, error = columns(GOLDENS / "hubspot-en.csv", "--format", "bogus")
+    assert code is None
+    assert "reconcile columns --formats" in str(error)
+
+
 def test_formats_are_listed_by_the_names_of_the_configuration():
     _, out, _ = columns("--formats")
     listed = json.loads(columns("--formats", "--json")[1])

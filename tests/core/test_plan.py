@@ -392,3 +392,29 @@ def test_rules_change_with_columns_region_and_types_but_not_with_limits():
     }
     assert same not in changed
     assert len(changed) == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "same"),
+    [
+        ("csv", {"Phone 1": "phone"}, {"Phone 1": "phone", "Phone 2": "phone"}, True),
+        ("csv", {"Phone 1": "phone"}, {"Mobile": "phone"}, False),
+        ("csv", {"Phone": "phone"}, {"Phone": "phone", "Fax": "fax", "Owner": "owner"}, True),
+        ("csv", {"Id": "id"}, {"Record ID": "id"}, False),
+        ("csv", {"Id": "id"}, {"Id": "id", "Deleted": "deleted_flag"}, False),
+        ("vcard; version 3.0", {"TEL 1": "phone"}, {"TEL 1": "phone", "TEL 2": "phone"}, True),
+        ("json", {"phones": "phone"}, {"mobile": "phone"}, True),
+        ("json", {"phones": "phone"}, {"phones": "phone", "email": "email"}, False),
+        ("json", {"id": "id"}, {"uid": "id"}, False),
+    ],
+)
+def test_one_number_more_is_no_other_way_of_reading(kind, before, after, same):
+    one, other = (
+        replace(
+            b.source(columns=tuple(ExportColumn(header=h, reads_as=r) for h, r in columns.items())),
+            format=kind,
+        )
+        for columns in (before, after)
+    )
+    found = plan.rules_fingerprint(one, RULES), plan.rules_fingerprint(other, RULES)
+    assert (found[0] == found[1]) is same

@@ -169,6 +169,11 @@ def test_addresses_in_a_cell(cell, expected):
     assert addresses(cell) == expected
 
 
+def test_a_name_of_nothing_but_lost_letters_takes_no_time():
+    assert name_key("?" * 200_000) == ""
+    assert name_key("?a" * 50_000) != ""
+
+
 def test_role_addresses_belong_to_nobody():
     assert is_role("info@example.com")
     assert is_role("info2@example.com")

@@ -318,7 +318,7 @@ def test_a_good_export_is_described_with_masked_samples(export: Any) -> None:
     assert shown.fill == {"phone:Telefon": 0.75, "email:E-Mail": 0.25}
     assert shown.samples[0] == {
         "full_name": "J••• D••",
-        "phone:Telefon": "+4• 3• 1••••••",
+        "phone:Telefon": "+4• •• •••••••",
         "email:E-Mail": "j•@e••••••.c••",
     }
     assert len(shown.samples) == 3
@@ -374,3 +374,19 @@ def test_a_description_holds_no_personal_data(export: Any) -> None:
     text = str(dataclasses.asdict(shown))
     assert "Doe" not in text
     assert "1234567" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("0 1 5 1 2 3 4 5", "0 • • • • • • •"),
+        ("4711", "4•••"),
+        ("+49 30 1234567", "+4• •• •••••••"),
+        ("J D", "• •"),
+        ("李 小明", "• 小•"),
+        ("Jo 2nd", "J• •••"),
+    ],
+)
+def test_of_a_value_its_shape_is_shown_and_hardly_more(export: Any, value: str, shown: str) -> None:
+    path = export(f"name,phone\n{value},1\n")
+    assert crm.describe(path, mapping={}).samples[0]["full_name"] == shown

@@ -185,6 +185,7 @@ def test_one_reading_statement_is_allowed(sql: str) -> None:
         ("SHOW TABLES", "one SELECT"),
         ("SELECTED", "one SELECT"),
         ("SELECT 1; SELECT 2", "one statement"),
+        ("SELECT id FROM c # it's\n INTO OUTFILE '/tmp/x'", "INTO a file"),
         ("SELECT 1; DROP TABLE t", "one statement"),
         ("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "DELETE"),
         ("SELECT * INTO OUTFILE '/x' FROM t", "INTO"),

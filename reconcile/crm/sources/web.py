@@ -144,7 +144,9 @@ def _check_status(response: httpx.Response, place: Place) -> None:
         return
     if 300 <= status < 400:  # noqa: PLR2004 - the redirects
         raise _redirected(response, place)
-    said = f"{place.origin} answered {status} {response.reason_phrase}".rstrip()
+    # The standard's words, not the server's, which may repeat what it was asked with.
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    said = f"{place.origin} answered {status} {phrase}".rstrip()
     if status in _BUSY:
         raise _Transient(unreachable(said, hint=f"when it answers again: {_DOCTOR[6:]}"))
     raise unreachable(said, hint=_mend(status))
