@@ -62,7 +62,7 @@ class Sought(NamedTuple):
         """Of two in one company, one at least without a name that can be read."""
         if self.name:
             return bool(name) and name == self.lost and self.least is not None
-        return not name or self.least is Agreement.INITIALS
+        return not name or self.least is not Agreement.SAME
 
     def _shares_first(self, person: Person) -> bool:
         """A new surname keeps the first name, and a nickname its beginning."""

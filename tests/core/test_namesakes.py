@@ -182,7 +182,7 @@ def test_without_first_names_apart_half_a_name_in_the_same_company_is_a_doubt():
         ("", {"company": "Vesta Ltd"}, Strength.WEAK),  # the company itself, with another number
         ("gone", {"company": "Vesta Ltd"}, Strength.WEAK),
         ("", ISLA, Strength.WEAK),  # somebody there; which one, nobody knows
-        ("gone", ISLA, None),
+        ("gone", ISLA, Strength.WEAK),
         ("", {"company": "Other"}, None),
         ("gone", {"company": "Vesta", "gone": True}, None),
     ],

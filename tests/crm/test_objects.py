@@ -127,9 +127,21 @@ def test_columns_are_those_of_all_objects_in_the_order_of_the_file() -> None:
         ('{"email": 1, "properties": {"Email": 2}}', "email properties.Email"),
         ('{"contact": {"id": 1}, "person": {"id": 2}}', "contact.id person.id"),
         ('{"data": {"attributes": {"name": 1}}}', "name"),
-        ('{"deleted": true, "contact": {"id": 1, "name": 2}}', "outer.deleted id name"),
-        ('{"cursor": "x", "node": {"id": 1}}', "outer.cursor id"),
-        ('{"id": 1, "contact": {"name": 2}}', "outer.id name"),
+        (
+            '{"deleted": true, "contact": {"id": 1, "name": 2, "phone": 3}}',
+            "outer.deleted id name phone",
+        ),
+        ('{"cursor": "x", "node": {"name": 1, "email": 2}}', "outer.cursor name email"),
+        ('{"id": 1, "contact": {"name": 2, "phone": 3}}', "outer.id name phone"),
+        ('{"id": 1, "name": 2, "data": {"phone": 3}}', "id name phone"),
+        (
+            '{"id": 1, "name": 2, "phone": 3, "contact": {"name": 4, "email": 5}}',
+            "id name phone contact.name contact.email",
+        ),
+        (
+            '{"id": 1, "name": 2, "phone": 3, "data": {"id": 4, "source": 5}}',
+            "id name phone data.id data.source",
+        ),
         ('{"properties.email": 1, "Tel.": 2, "data.": 3, "": 4}', "email Tel. data. "),
         ('{"name": 1, "owner": {"email": 2}}', "name owner.email"),
         ('{"Account": {"Name": 1}}', "Account.Name"),
@@ -275,6 +287,7 @@ def test_what_is_no_whole_list_of_contacts_is_refused(
         '"totalPages": "7"',
         '"previous": "https://crm.example.com/contacts?page=6"',
         '"offset": 100',
+        '"startIndex": 101',
         '"truncated": true',
     ],
 )
@@ -294,7 +307,7 @@ def test_one_page_of_several_is_no_export(sign: str, order: str) -> None:
         '"done": true',
         '"total": "many"',
         '"count": 1, "next": null, "previous": null',
-        '"page": 1, "pages": 1, "offset": 0, "truncated": false',
+        '"page": 1, "pages": 1, "offset": 0, "truncated": false, "startIndex": 1',
         '"pageInfo": {"hasNextPage": false, "endCursor": "abc"}',
     ],
 )

@@ -115,6 +115,19 @@ def test_the_only_table_in_an_archive_is_read_whatever_it_is_called() -> None:
     assert table.parts == ("out/export.csv",)
 
 
+@pytest.mark.parametrize("name", ["contacts copy.csv", "contacts_old.csv", "Contact-b.csv"])
+def test_what_is_nearly_called_contacts_and_has_their_columns_is_no_matter_of_chance(
+    name: str,
+) -> None:
+    header, _, record = JO.partition(b"\n")
+    content = zipped({"contacts.csv": JO, name: header + b"\n" + record})
+    assert refused(content)[0] == "export_incomplete"
+    other = zipped({"contacts.csv": JO, name: b"Id,OldValue,NewValue\n1,a,b\n"})
+    assert "1 files left out" in read(other).format
+    broken = zipped({"contacts.csv": JO, name: b"no table"})
+    assert "1 files left out" in read(broken).format
+
+
 def test_of_a_backup_only_the_contacts_are_read() -> None:
     content = zipped({"Accounts_001.csv": b"x", "Contacts_001.csv": JO, "Deals_001.csv": b"y"})
     assert rows(content) == [("1", "Jo", "+49301")]

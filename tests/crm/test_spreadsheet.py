@@ -371,10 +371,20 @@ def test_a_record_above_a_repeated_header_stays() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [("Subitems", "First Name", "Email"), ("First Name", "Email", "Mobile", "Fax", "Notes")],
+    [
+        ("Subitems", "First Name", "Email"),
+        ("First Name", "Email", "Mobile", "Fax", "Notes"),
+        ("Wer", "Name", "Telefon"),
+        ("Full Name", "Handy"),
+    ],
 )
 def test_another_header_in_the_same_sheet_is_refused(other: tuple[str, ...]) -> None:
     assert wrong(sheet(HEAD, ADA, other, ["x", "Cy"], BEN)) == [("export_malformed", 3, "")]
+
+
+def test_a_person_without_any_digit_is_a_record() -> None:
+    table = sheet(HEAD, ADA, ("x", "Cy", "Doe", "Example"), BEN)
+    assert [row[0] for row in rows_of(table)] == ["1", "x", "2"]
 
 
 def test_a_person_who_is_called_like_headers_is_a_record() -> None:

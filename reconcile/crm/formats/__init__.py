@@ -15,11 +15,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconcile.crm.columns import normal
 from reconcile.crm.formats import accounts, joining, plain
 from reconcile.crm.formats.choice import check_parts, choose
 from reconcile.crm.formats.packed import listed, unpack
 from reconcile.crm.formats.plain import FORMATS, described
 from reconcile.crm.formats.table import Table
+from reconcile.crm.problems import rejected
 from reconcile.errors import ExportRejected
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def read_files(
     chosen = choose(found)
     named = len(chosen.contacts) > 1 or chosen.contacts[0].packed
     table = _read(chosen.contacts, format, named=named)
+    _refuse_twins(table, chosen.doubtful, format)
     left = chosen.left_out
     if chosen.accounts and accounts.are_needed(table):
         table = accounts.add(table, _read(chosen.accounts, format, named=True))
@@ -59,6 +62,21 @@ def read_files(
     told += [f"{len(left)} files left out"] if left else []
     notes = (f"files that are left out: {listed(left)}",) if left else ()
     return replace(table, format="; ".join([table.format, *told]), notes=(*notes, *table.notes))
+
+
+def _refuse_twins(table: Table, doubtful: Sequence[File], format: str) -> None:  # noqa: A002 - as above
+    """Refuse an archive in which a file with the very columns of the contacts is left out."""
+    for file in doubtful:
+        try:
+            _, other = plain.read(file.load(), format=format)
+        except ExportRejected:
+            continue
+        if sorted(map(normal, other.header)) == sorted(map(normal, table.header)):
+            message = (
+                f"{listed([file.name])} has the columns of the contacts, and is none by its name"
+            )
+            hint = "call parts contacts_1, contacts_2; move what is no part out of the archive"
+            raise rejected("export_incomplete", message, hint=hint)
 
 
 def _unpacked(files: Sequence[tuple[str, bytes]]) -> tuple[list[File], list[str]]:

@@ -28,6 +28,7 @@ _CONTACTS: Final = frozenset(
     "contact contacts allcontacts contactrespartner respartner people persons person"
     " kontakt kontakte personen contactos contacto personas contatti contatos".split()
 )
+_BEGINNINGS: Final = ("contact", "kontakt", "people", "person")
 _ACCOUNTS: Final = frozenset("account accounts".split())
 _TABLES: Final = frozenset(
     ".csv .tsv .tab .xlsx .xlsm .xls .ods .json .jsonl .ndjson .vcf .vcard .parquet".split()
@@ -44,6 +45,8 @@ class Choice:
     contacts: tuple[File, ...]
     accounts: tuple[File, ...] = ()
     left_out: tuple[str, ...] = ()
+    doubtful: tuple[File, ...] = ()
+    """Of those that are left out, the tables that are nearly called contacts: `contacts copy`."""
 
 
 def choose(files: Sequence[File]) -> Choice:
@@ -65,6 +68,7 @@ def choose(files: Sequence[File]) -> Choice:
         contacts=tuple(sorted(contacts, key=_order)),
         accounts=tuple(sorted(roles["accounts"], key=_order)),
         left_out=tuple(file.name for file in roles[""]),
+        doubtful=tuple(file for file in roles[""] if _is_nearly_contacts(file.name)),
     )
 
 
@@ -90,6 +94,10 @@ def _is_contacts(name: str) -> bool:
     begin = PurePosixPath(name).name.partition(".")[0]
     base, number, _ = parts.split(begin)
     return _word(name) in _CONTACTS or (number is not None and _word(base) in _CONTACTS)
+
+
+def _is_nearly_contacts(name: str) -> bool:
+    return _ending(name) in _TABLES and _word(name).startswith(_BEGINNINGS)
 
 
 def _is_noise(name: str) -> bool:

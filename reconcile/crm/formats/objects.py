@@ -4,9 +4,10 @@ Numbers are the digits that stand in the file, never floats. What is nested is f
 {"b": 1}}` is the column `a.b`. Headers are those paths without the containers that CRMs put around
 a contact's own properties (`properties.email` of HubSpot is `email`); any other container stays in
 the header, as `owner.email` and `company.name` are not the contact's. Of two paths with one short
-name the one less nested keeps it, the others keep their whole path. Where a whole contact stands
-inside of a record (`contact.name`), what stands beside it is not the contact's (`outer.deleted`);
-with an id of its own that is a list of other things, such as tickets, and refused.
+name the one less nested keeps it, the others keep their whole path. Where name and number stand in
+the record itself, a `contact` inside of it is another one and keeps its path. Where they stand in
+it, what stands beside it is not the contact's (`outer.deleted`); with an id of its own that is a
+list of other things, such as tickets, and refused.
 
 A list of texts is one cell, joined by `; `. So is a list like `[{"value": …, "label": "work"}]`:
 its values, those labelled as fax in a column of their own.
@@ -65,8 +66,8 @@ _MORE: Final = frozenset(
 _EARLIER: Final = frozenset("previous prev previouspage prevpage previouslink prevlink".split())
 _TOTALS: Final = frozenset("total totalsize totalcount totalrecords odatacount count".split())
 _PAGES: Final = frozenset("pages totalpages pagecount lastpage numpages numberofpages".split())
-_PLACES: Final = frozenset("page currentpage pagenumber".split())
-_SKIPPED: Final = frozenset("offset skip start startindex".split())
+_PLACES: Final = frozenset("page currentpage pagenumber startindex".split())
+_SKIPPED: Final = frozenset("offset skip start".split())
 _HALF: Final = frozenset("truncated incomplete partial".split())
 _ERRORS: Final = frozenset("error errors errorcode".split())
 _ERROR_WORDS: Final = _ERRORS | frozenset(
@@ -144,7 +145,7 @@ def read(content: bytes, *, is_header: IsHeader) -> Table:
     if text.lstrip(" \t\n")[:1] not in _CLOSING:
         raise rejected("export_wrong_format", "it begins with no bracket, so it is no JSON", row=1)
     found = _lines(text) if _is_lines(text) else _document(text, is_header)
-    return _table(found, text=text, encoding=encoding)
+    return _table(found, text=text, encoding=encoding, is_header=is_header)
 
 
 # ---------------------------------------------------------------------------- the grammar
@@ -332,7 +333,7 @@ def _from_members(
         _refuse_part({k: v for k, v in members.items() if k != name}, len(members[name]))
         lines = _line_numbers(text, offsets[name])
         return _Found(format=f"json; list in `{name}`", lines=lines, objects=members[name])
-    if is_header(tuple(_headers(cell.path for cell in _flat(members, "", 0)).values())):
+    if is_header(tuple(_headers((c.path for c in _flat(members, "", 0)), is_header).values())):
         return _alone(text, members)
     raise _no_list(members, lists)
 
@@ -517,11 +518,11 @@ def _number(text: str, path: str) -> _Cell:
 # ---------------------------------------------------------------------------- headers
 
 
-def _headers(paths: Iterable[str]) -> dict[str, str]:
+def _headers(paths: Iterable[str], is_header: IsHeader) -> dict[str, str]:
     """Path → header, in the order of the paths; the rule stands at the top of this module."""
-    short = {path: _unwrapped(path) for path in dict.fromkeys(paths)}
-    if any(map(_in_entity, short)):
-        short |= {path: f"{_OUTER}.{path}" for path in short if "." not in path}
+    every = list(dict.fromkeys(paths))
+    whole = _whole_contact(every, is_header)
+    short = {path: _short(path, whole) for path in every}
     sharing: dict[str, list[str]] = {}
     for path, name in short.items():
         sharing.setdefault(name.casefold(), []).append(path)
@@ -532,9 +533,42 @@ def _headers(paths: Iterable[str]) -> dict[str, str]:
     return short
 
 
-def _in_entity(path: str) -> bool:
+def _whole_contact(paths: Sequence[str], is_header: IsHeader) -> str | None:
+    """Where name and number stand together: the container, "" for the top; None if nowhere.
+
+    Raises ExportRejected if it is a container, and the top has an id of its own.
+    """
+    top = [path for path in paths if "." not in path]
+    if is_header(top):
+        return ""
+    inside: dict[str, list[str]] = {}
+    for path in paths:
+        container, _, rest = path.partition(".")
+        if rest and container.casefold() in _ENTITIES:
+            inside.setdefault(container, []).append(_unwrapped(rest))
+    for container, names in inside.items():
+        if is_header(names):
+            _refuse_others(container, names, top)
+            return container
+    return None
+
+
+def _refuse_others(container: str, names: Iterable[str], top: Iterable[str]) -> None:
+    """A list of tickets or deals has the contact inside, and an id of its own."""
+    if all("id" in map(str.casefold, some) for some in (names, top)):
+        message = f"its records have an id, and so has `{container}` in them: it lists other things"
+        message += " than contacts"
+        hint = "let the job that fetches it ask for the contacts themselves"
+        raise rejected("header_unknown", message, row=1, hint=hint)
+
+
+def _short(path: str, whole: str | None) -> str:
+    """A path without the containers around it; what is not the whole contact's keeps them all."""
     container, _, inside = path.partition(".")
-    return bool(inside) and container.casefold() in _ENTITIES
+    if whole and not inside:
+        return f"{_OUTER}.{path}"
+    is_entity = bool(inside) and container.casefold() in _ENTITIES
+    return path if is_entity and whole not in (None, container) else _unwrapped(path)
 
 
 def _unwrapped(path: str) -> str:
@@ -547,7 +581,7 @@ def _unwrapped(path: str) -> str:
 # ---------------------------------------------------------------------------- the table
 
 
-def _table(found: _Found, *, text: str, encoding: str) -> Table:
+def _table(found: _Found, *, text: str, encoding: str, is_header: IsHeader) -> Table:
     rows = found.lines
     if len(set(rows)) < len(rows):
         rows = list(range(1, len(rows) + 1))
@@ -559,8 +593,7 @@ def _table(found: _Found, *, text: str, encoding: str) -> Table:
         if any(map(str.strip, record.values())):
             records.append(record)
             kept.append(row)
-    headers = _headers(path for record in records for path in record)
-    _refuse_others(headers)
+    headers = _headers((path for record in records for path in record), is_header)
     wrong += [_problem(why, None, path) for path in headers if (why := _no_text(path))]
     listed = capped(wrong[:MOST], total=len(wrong))
     header = tuple(headers.values())
@@ -578,19 +611,6 @@ def _table(found: _Found, *, text: str, encoding: str) -> Table:
         ignored=_ignored(found, len(kept)),
         problems=problems,
     )
-
-
-def _refuse_others(paths: Iterable[str]) -> None:
-    """A list of tickets or deals has the contact inside, and an id of its own."""
-    ids = [path for path in paths if path.rpartition(".")[2].casefold() == "id"]
-    inner = next((path for path in ids if _in_entity(path) and path.count(".") == 1), "")
-    if inner and any("." not in path for path in ids):
-        message = (
-            f"its records have an id, and so has `{inner.partition('.')[0]}` in them: it lists"
-        )
-        message += " other things than contacts"
-        hint = "let the job that fetches it ask for the contacts themselves"
-        raise rejected("header_unknown", message, row=1, hint=hint)
 
 
 def _record(value: object, row: int) -> tuple[dict[str, str], list[Problem]]:

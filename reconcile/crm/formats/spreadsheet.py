@@ -672,7 +672,7 @@ def _repeated_headers(rows: _Rows, is_header: IsHeader) -> None:
     )
     own = tuple(text.strip() for text in rows.grid.row(rows.at))
     again, foreign = [], []
-    for at in np.flatnonzero(rows.left & (hits > 1)).tolist():
+    for at in np.flatnonzero(rows.left & ((hits > 1) | _wordy(rows))).tolist():
         texts = tuple(text.strip() for text in rows.grid.row(at))
         if texts == own:
             again.append(at)
@@ -681,6 +681,15 @@ def _repeated_headers(rows: _Rows, is_header: IsHeader) -> None:
     _titles(rows, again)
     rows.drop(rows.at_rows(again), "header repeated")
     rows.refuse(foreign, "another header stands here: a second table in the same sheet")
+
+
+def _wordy(rows: _Rows) -> Flags:
+    """Rows of several cells and no digit, as a header of other names is."""
+    texts = np.zeros(len(rows.left), dtype=np.bool_)
+    for column in rows.grid.columns:
+        texts |= _matches(column, r"[0-9@]")
+    wordy: Flags = ~texts & (rows.grid.filled.sum(axis=1) > 1)
+    return wordy
 
 
 def _titles(rows: _Rows, headers: Sequence[int]) -> None:
