@@ -19,6 +19,8 @@ _RECORD = re.compile(r"((?:CRM record|the record in row) .*?) \((?!needed: )(.+)
 _KEY = re.compile(
     r"(?<=^number ).+?(?= (?:belongs to|is not one person's alone|alone proves nothing))"
 )
+_GROUP = re.compile(r"(?<=^company )(.+)(?=: \d+ of \d+ \()")
+"""The company of a finding that one loses many contacts."""
 _INTERNATIONAL = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 
 
@@ -50,6 +52,10 @@ def masked(report: Report) -> Report:
         update={
             "masked": True,
             "contacts": tuple(contact(part) for part in report.contacts),
+            "findings": tuple(
+                f.model_copy(update={"observed": _GROUP.sub(_named, f.observed)})
+                for f in report.findings
+            ),
             "drift": tuple(
                 d.model_copy(update={"crm": _each(d.crm), "pbx": _each(d.pbx)})
                 for d in report.drift
@@ -63,6 +69,10 @@ def masked(report: Report) -> Report:
             ),
         }
     )
+
+
+def _named(found: re.Match[str]) -> str:
+    return name(found[0])
 
 
 def _each(values: str) -> str:

@@ -76,6 +76,15 @@ def test_a_header_may_hold_a_line_end_and_rows_are_still_counted_right() -> None
     assert table.lines.tolist() == [3]
 
 
+@pytest.mark.parametrize("cell", ['="0301234567"', '="+49 30, 1234567"', '=""'])
+def test_a_number_that_is_written_for_excel_is_one_cell(cell: str) -> None:
+    table = parse(f"a,b,c\n{cell},1,{cell}\n2,{cell},3\n4,5,6\n")
+    assert rows_of(table) == [(cell, "1", cell), ("2", cell, "3"), ("4", "5", "6")]
+    assert cell in table.text
+    doubled = cell.replace('"', '""')
+    assert rows_of(parse(f'a,b\n"{doubled}",1\n')) == [(cell, "1")]
+
+
 def test_delimiters_inside_quoted_headers_do_not_count() -> None:
     assert parse('"a, b, c";d\n1;2\n').header == ("a, b, c", "d")
 
@@ -102,6 +111,8 @@ def test_a_row_longer_than_a_block_of_the_parser_is_read_whole() -> None:
         ("a,b\n1,2\n3\n", [("export_malformed", 3, "")]),
         ("a,b\n1,2,3\n4,5\n6\n", [("export_malformed", 2, ""), ("export_malformed", 4, "")]),
         ('a,b\n1,"x"y\n', [("export_malformed", 2, "b")]),
+        ('a,b\n1,="x"y\n', [("export_malformed", 2, "b")]),
+        ('a,b\n1,="x\n', [("export_malformed", 2, "b")]),
         ('a,b\n1,x"y\n2,z"\n', [("export_malformed", 2, "b")]),
         ('a,b\n1,"x\n2,y\n', [("export_malformed", 2, "b")]),
         ('a,b\n1,2\n3, "x"\n', [("export_malformed", 3, "b")]),

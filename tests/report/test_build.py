@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import builders as b
@@ -240,3 +241,15 @@ def test_a_masked_report_shows_no_personal_data():
 def test_every_sentence_is_masked_whoever_it_is_about(sentence, masked):
     assert mask.sentence(sentence, {}) == masked
     assert mask.sentence(masked, {}) == masked
+
+
+def test_the_company_of_a_finding_is_masked():
+    lost = replace(
+        finding(Level.APPROVE, "group_lost"), observed="company ACME GmbH: 5 of 8 (62 %)"
+    )
+    shown = report(result(findings=(lost,)), masked=True)
+    assert shown.findings[0].observed == "company A. G.: 5 of 8 (62 %)"
+    department = replace(lost, observed="department Sales: 5 of 8 (62 %)")
+    assert report(result(findings=(department,)), masked=True).findings[0].observed == (
+        "department Sales: 5 of 8 (62 %)"
+    )

@@ -39,6 +39,8 @@ DELIMITERS: Final = ",;\t"
 _FOOTER_SIZE: Final = 8192
 _FOOTER_MARK: Final = re.compile(b'"?' + footers.MARK.encode(), re.IGNORECASE)
 _FOOTER_START: Final = re.compile(rb'[\s,;]*$|"?(grand )?totals?\b', re.IGNORECASE)
+_FORMULA: Final = re.compile(rb'(?<=[\n,;\t])="([^"\n]*)"(?=[\n,;\t])')
+"""A number as some programs write it for Excel, `="0301234567"`, without the quotes around that."""
 _TITLE_LINES: Final = 16
 """Lines in which a header is looked for."""
 _BLOCK: Final = 4 * 1024 * 1024
@@ -74,7 +76,7 @@ def read(content: bytes, *, is_header: IsHeader) -> Table:
     if not text or text.isspace():
         raise rejected("export_empty", "it is empty (0 rows)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    content = text.encode()
+    content = _FORMULA.sub(rb'"=""\1"""', text.encode())
     header = _below_titles(content, is_header) or _first_line(content)
     whole = content.rfind(b"\n") + 1
     footer = _footer_start(content[:whole], after=header.end, delimiter=header.delimiter)
