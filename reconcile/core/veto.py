@@ -24,9 +24,11 @@ _SHORTEST = 6
 """Shorter numbers are extensions and would be found everywhere."""
 _SUFFIX = 8
 """Digits compared, from the end: what country and trunk prefixes leave alone in most plans."""
-_COUNTRY = 3
-"""Digits of the longest country code, which others leave out."""
-_GLUE = " \t.-/()+'[]?\u00a0\u00ad\u202f\u2007\u2009\u2060\u2212\ufeff"
+_COUNTRY = re.compile("[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
+"""A country code (ITU-T E.164), which others leave out."""
+_PREFIX = 5
+"""Digits of `00` and the longest country code."""
+_GLUE = " .-/()+'[]?\u00a0\u00ad\u202f\u2007\u2009\u2060\u2212\ufeff"
 _GLUE += "".join(map(chr, [*range(0x200A, 0x2016), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
 """What people and programs put between the digits of one number, what nobody sees, and the question
 marks that an export's code page makes of it."""
@@ -89,7 +91,8 @@ def _needles(wanted: Mapping[int, tuple[str, ...]]) -> dict[str, list[tuple[int,
 def _needle(value: str) -> Iterator[str]:
     """Its addresses; and of each number in it the last eight digits, or all of a shorter one.
 
-    A cell may hold several numbers, or one with an extension: every way to cut it is looked for.
+    A cell may hold several numbers, or one with an extension: every way to cut it is looked for;
+    and of a number with a country code so is what is left without one of any length.
     """
     plain = unicodedata.normalize("NFKC", value)
     yield from _ADDRESS.findall(plain.casefold())
@@ -98,12 +101,17 @@ def _needle(value: str) -> Iterator[str]:
         own = digits.lstrip("0")  # which others may write or leave out
         if len(digits) >= _SHORTEST:
             abroad = part.lstrip(" (").startswith(("+", "00"))
-            length = max(_SHORTEST, len(own) - (_COUNTRY if abroad else 0))
-            yield own[-min(length, _SUFFIX) :] if len(own) >= _SHORTEST else digits[-_SUFFIX:]
+            national = _COUNTRY.sub("", own, count=1) if abroad else own
+            left = {n[-_SUFFIX:] for n in (own, national) if len(n) >= _SHORTEST}
+            yield from left or {digits[-_SUFFIX:]}
 
 
 def _numbers_in(text: str, needles: set[str]) -> set[str]:
-    """The needles that occur in any run of digits, whatever stands around or inside the run."""
+    """The needles that occur in any run of digits, whatever stands around or inside the run.
+
+    Short ones would occur everywhere by chance: they are numbers only where a run or the next
+    number's zero ends them, and no more than a prefix or a zero goes before.
+    """
     if not needles:
         return set()
     digit, run = _digits_and_runs(text)
@@ -118,9 +126,23 @@ def _numbers_in(text: str, needles: set[str]) -> set[str]:
         sieve[sought % _SIEVE] = True
         some = np.flatnonzero(sieve[value & (_SIEVE - 1)])
         some = some[run[some] == run[some + length - 1]]
+        if length < _SUFFIX:
+            some = some[_are_whole(digit, run, some, length)]
         hits = np.intersect1d(value[some], sought)
         found.update(str(hit).zfill(length) for hit in hits.tolist())
     return found
+
+
+def _are_whole(
+    digit: NDArray[np.int32], run: NDArray[np.int32], begin: NDArray[np.intp], length: int
+) -> NDArray[np.bool_]:
+    """Whether what begins there, so many digits long, can be a whole number of its run."""
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(run)) + 1))
+    before = begin - starts[np.searchsorted(starts, begin, side="right") - 1]
+    after = (begin + length).clip(max=len(digit) - 1)
+    over = (begin + length >= len(digit)) | (run[after] != run[begin]) | (digit[after] == 0)
+    whole: NDArray[np.bool_] = over & ((before <= _PREFIX) | (digit[begin - 1] == 0))
+    return whole
 
 
 def _digits_and_runs(text: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
