@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = r"^\+?[0-9 ()\-]*$"
 """A cell that `phones` takes for one number without a second look."""
-_SLASHED: Final = r"^\+?\(?[0-9][0-9 ()\-]*/ ?[1-9][0-9 ]*$"
-"""One slash, and no zero behind it: it stands inside one number."""
+_SLASHED: Final = r"^\+?\(?[0-9](?:[ ()\-]*[0-9]){0,5}[ ()\-]*/ ?[1-9][0-9 ]*$"
+"""One slash, behind fewer digits than a number has, and no zero behind it: it is inside one."""
 _DOTTED: Final = r"^\+?[0-9]+(?:[. \-][0-9]+)*\.[0-9 ]*[0-9]$"
 _NOT_DOTTED: Final = r"\.[0 ]*$|^[0-9]{1,3}(?:\.[0-9]{3}){3,}$"
 """A number cell with decimals or thousands."""

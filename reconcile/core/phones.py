@@ -46,23 +46,41 @@ _SEPARATORS: Final = re.compile(
     r"[;\n\r\t|}&]|:::|,(?=\s*[+0])|\s(?:oder|or|und|and|ou|o|et|e|y|en|bzw\.?)\s|\s/\s(?=[+0])",
     re.IGNORECASE,
 )
+_AFTER_CODE: Final = re.compile(r"((?:\+|^00)[\s(]*[1-9]\d{0,2})[\s)]*/\s(?=0)")
+"""A slash before a zero that parts no two numbers, as in `+39 / 06 1234567`."""
 _STEPS: Final = re.compile(r"(?<=\d)[\s/\-\u2010-\u2015]+(?=[(\[+\d])")
 """Where a run that is too long for one number may be cut."""
-_SLASH: Final = re.compile(r"/\s*(?=[(\[]*0)")
+_SLASH: Final = re.compile(r"/\s*(?=[(\[]*\d)")
 _LINES: Final = re.compile(r"(.*\d\s*-\s*)(\d{1,4})\s*/\s*-\s*(\d{1,4})\s*$", re.DOTALL)
 _TRUNK_ZERO: Final = re.compile(r"(?<=\d)([^\d]*)[(\[]\s*0\s*[)\]]")
 _POINT_ZERO: Final = re.compile(r"([^.]*\d)\.0+\s*|(\s*\+?\d+),0+\s*")
 _NUMBER_CELL: Final = re.compile(r"(?<![\d.])(\d{7,})\.0+(?!\.?\d)")
 """One of several numbers that a spreadsheet made a cell of: `4915112345678.0,4930231251010.0`."""
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:(?:,\d{3}){2,}|(?:\.\d{3}){3,})")
+_ROUNDED: Final = 9
+"""Spreadsheets round to six digits. So many are all digits but the zeros at their end."""
+_ZEROS: Final = 2
 _SCIENTIFIC: Final = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,2}(?!\d)", re.IGNORECASE)
-_HIDDEN_AFTER: Final = re.compile(r"[)\s\-]{0,3}[xX]{2}|[)\-]?(?:[*\u2022_#]{2}|\.{3})")
+_HIDDEN_AFTER: Final = re.compile(
+    r"[)\s\-]{0,3}[xX]{2}|[)\-]?(?:[*\u2022_#]{2}|\.{3})|\s[*\u2022_]{3}"
+)
 _HIDDEN_BEFORE: Final = re.compile(r"(?:[xX]{2}[)\s\-]{0,3}|[*\u2022_]{3}[)\-]?)$")
 """What stands in place of digits that somebody hid or cut off."""
-_DATE: Final = re.compile(r"\b(?:\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)\b")
+_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH: Final = r"(?:0?[1-9]|1[0-2])"
+_YEAR: Final = r"(?:19|20)\d\d"
+_DATE: Final = re.compile(
+    rf"(?<!\d)(?<!\d[.\-/])(?:{_DAY}[./]{_MONTH}[./]{_YEAR}|{_MONTH}/{_DAY}/{_YEAR}"
+    rf"|{_YEAR}([/\-]){_MONTH}\1{_DAY}(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)(?![.\-/]?\d)"
+)
+_CURRENCY: Final = r"(?:[\u20ac$\u00a3\u00a5]|\b(?:EUR|USD|CHF|GBP)\b)"
+_SUM: Final = r"(?<![\d.,])(?:\d+|\d{1,3}(?:[.,' ]\d{3}){1,4})[.,]\d\d(?![\d.,])"
+_AMOUNT: Final = re.compile(rf"{_CURRENCY} ?{_SUM}|{_SUM} ?{_CURRENCY}")
 _ADDRESS: Final = re.compile(
     r"(?<![\w.+%\-])[\w.+%\-]+@[\w.\-]+|(?:https?://|www\.)(?!wa\.me/)\S+", re.IGNORECASE
 )
+_LOST: Final = re.compile(r"((?:https?://|www\.)\S+)|\?", re.IGNORECASE)
+"""Where an export's code page lost a character; in an address it is one."""
 _SIP: Final = re.compile(r"\bsips?:([^@\s]+)@\S+", re.IGNORECASE)
 _CONTEXT: Final = re.compile(
     r"(?:tel:)?(?<![^;,:])([^;,:]*);phone-context=(\+[\d.()\-]+)", re.IGNORECASE
@@ -74,12 +92,20 @@ _MOJIBAKE: Final = re.compile(
 
 _FAX: Final = re.compile(
     r"(?<!hali)(?<!fair)fax|faks|\u0444\u0430\u043a\u0441|facs|t[e\u00e9]l[e\u00e9]copi"
-    r"|(?:^|[\s(,/])f\s*[:.]?\s*$",
+    r"|\u03c6\u03b1\u03be|\u4f20\u771f|\u50b3\u771f|\u30d5\u30a1\u30c3?\u30af\u30b9|\ud329\uc2a4"
+    r"|\u0641\u0627[\u0643\u06a9]\u0633|\u05e4\u05e7\u05e1|\u0e42\u0e17\u0e23\u0e2a\u0e32\u0e23"
+    r"|(?:^|[\s(,/])f\s*[:.]?[\s(\[]*$",
     re.IGNORECASE,
 )
+"""Also Russian, Greek, Chinese, Japanese, Korean, Arabic and Persian, Hebrew, Thai."""
+_CALLS: Final = (
+    r"(?:t[e\u00e9]l(?!e?\s?-?fa(?:x|ks)|[e\u00e9]copi)|t(?=\s?[/&+])|phone|fon|mob|handy|cell"
+    r"|\u0442\u0435\u043b(?!\u0435\u0444\u0430\u043a)|\u03c4\u03b7\u03bb|\u7535\u8bdd|\u96fb\u8a71"
+    r"|\uc804\ud654|\u0647\u0627\u062a\u0641|\u05d8\u05dc|\u0e42\u0e17\u0e23(?!\u0e2a\u0e32\u0e23))"
+)
+_AND: Final = r"\w*\.?\s*(?:/|&|\+|\b(?:und|u\.|and|et|e|y|\u0438)(?!\w))"
 _PHONE: Final = re.compile(
-    r"\b(?:tel(?!e?\s?-?fax)|phone|fon|mob|handy|cell)\w*\.?\s*(?:/|&|\+|u(?:nd|\.)|and|et|e|y)",
-    re.IGNORECASE,
+    rf"\b{_CALLS}{_AND}|(?:fax|faks|\u0444\u0430\u043a\u0441){_AND}\s*{_CALLS}", re.IGNORECASE
 )
 """A label that says a number is for calls *and* for something else, as in "Tel./Fax"."""
 _EXTENSION: Final = re.compile(
@@ -141,7 +167,7 @@ def _visible(cell: str) -> str:
     if not cell.isascii():
         cell = unicodedata.normalize("NFKC", _MOJIBAKE.sub(" ", cell))
         cell = "".join(_plain(c) for c in cell)
-    return cell.replace("?", " ").strip()
+    return _LOST.sub(r"\1 ", cell).strip() if "?" in cell else cell.strip()
 
 
 def _plain(character: str) -> str:
@@ -169,7 +195,7 @@ def _cleared(text: str) -> str:
     text = _ADDRESS.sub(" ", text)
     text = _SCIENTIFIC.sub(_undo_scientific, text)
     text = _VANITY.sub(_undo_vanity, text)
-    text = _DATE.sub(" ", text)
+    text = _AFTER_CODE.sub(r"\1 ", _AMOUNT.sub(" ", _DATE.sub(" ", text)))
     bare = text.strip(" '\"=")
     if _THOUSANDS.fullmatch(bare):
         return re.sub("[.,]", "", bare)
@@ -178,14 +204,18 @@ def _cleared(text: str) -> str:
 
 
 def _undo_scientific(match: re.Match[str]) -> str:
-    """All digits, if the notation still has them."""
+    """All digits, if the notation still has them, or lacks only zeros, which programs leave out."""
     mantissa, _, exponent = match[0].lower().partition("e")
     digits = mantissa.replace(".", "").replace(",", "")
-    return digits if len(digits) == int(exponent) + 1 else " "
+    missing = int(exponent) + 1 - len(digits)
+    is_whole = missing == 0 or (0 < missing <= _ZEROS and len(digits) >= _ROUNDED)
+    return digits + "0" * missing if is_whole else " "
 
 
 def _undo_vanity(match: re.Match[str]) -> str:
     """Letters behind 800 as the digits of their keys; what is too long for a number is unheard."""
+    if {c for c in match[2] if c.isalpha()} == {"X"}:  # they hide digits
+        return match[0]
     digits = "".join(c for c in match[2].translate(_KEYPAD) if c.isdecimal())
     return f"{match[1]} {digits[:7] if match[1].lstrip('+1 .-(').startswith('8') else digits}"
 
@@ -277,9 +307,18 @@ def _at_slash(number: str) -> tuple[str, str]:
     for slash in _SLASH.finditer(number):
         one, other = number[: slash.start()], number[slash.end() :]
         alone = "+" not in one and number.count("/") == 1
-        if _is_whole(one) and _is_whole(other) and (alone or len(_digits(number)) > MAX_DIGITS):
+        parts = alone or len(_digits(number)) > MAX_DIGITS
+        parts = parts if _digits(other).startswith("0") else alone and _are_alike(one, other)
+        if parts and _is_whole(one) and _is_whole(other):
             return one, other
     return number, ""
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether two may be numbers of a region that has no area codes."""
+    lengths = [len(_digits(number)) for number in (one, other)]
+    bare = not any(_digits(number).startswith("0") for number in (one, other))
+    return bare and abs(lengths[0] - lengths[1]) <= 1
 
 
 def _is_whole(number: str) -> bool:
@@ -356,7 +395,8 @@ def is_valid(number: str) -> bool:
 @cache
 def keeps_zero(region: str) -> bool:
     """Whether a number's first zero is part of it, as in Italy, and a spreadsheet may lose it."""
-    return any(example.italian_leading_zero for example in _examples(region))
+    examples = (*_examples(region), *_examples(region, (PhoneNumberType.TOLL_FREE,)))
+    return any(example.italian_leading_zero for example in examples)
 
 
 def _is_usable(number: str, region: str) -> bool:
@@ -370,11 +410,12 @@ def shortest(region: str) -> int:
     return min([_MIN_DIGITS, *(len(str(n.national_number)) for n in _examples(region))])
 
 
-def _examples(region: str) -> list[phonenumbers.PhoneNumber]:
-    """The library's fixed and mobile example of a region."""
+def _examples(
+    region: str, types: tuple[int, ...] = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
+) -> list[phonenumbers.PhoneNumber]:
+    """The library's examples of a region."""
     if region not in phonenumbers.SUPPORTED_REGIONS:
         return []
-    types = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
     found = [phonenumbers.example_number_for_type(region, t) for t in types]
     return [example for example in found if example]
 
