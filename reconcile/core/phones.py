@@ -194,8 +194,8 @@ def _cleared(text: str) -> str:
     text = _CONTEXT.sub(r"\2 \1", _SIP.sub(r"\1", text))
     text = _ADDRESS.sub(" ", text)
     text = _SCIENTIFIC.sub(_undo_scientific, text)
-    text = _VANITY.sub(_undo_vanity, text)
-    text = _AFTER_CODE.sub(r"\1 ", _AMOUNT.sub(" ", _DATE.sub(" ", text)))
+    text = _AMOUNT.sub(" ", _DATE.sub(" ", text))
+    text = _AFTER_CODE.sub(r"\1 ", _VANITY.sub(_undo_vanity, text))
     bare = text.strip(" '\"=")
     if _THOUSANDS.fullmatch(bare):
         return re.sub("[.,]", "", bare)

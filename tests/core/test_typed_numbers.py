@@ -431,6 +431,7 @@ def test_what_was_once_missed_is_found(cell, region, expected):
         ("2024-02-01T12:34:56.712345Z", "DE"),
         ("2024/02/01", "DE"),
         ("\u20ac 2.345.678,90", "DE"),
+        ("855000.00 CHF", "AE"),
         ("4.91512E+11", "DE"),
         ("4.9151234E+11", "DE"),
     ],
