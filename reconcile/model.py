@@ -530,7 +530,7 @@ class Matching:
     evidence: tuple[Evidence, ...]
     counts_crm: Mapping[str, int]
     """`read`, `matched`, `missing`, `gone`, `without_number`; the last four add up to the first."""
-    missing: tuple[MissingRecord, ...] = ()
+    missing: Sequence[MissingRecord] = ()
     duplicates: tuple[Duplicate, ...] = ()
     drift: tuple[Drift, ...] = ()
     fill: Mapping[str, float] = field(default_factory=dict)

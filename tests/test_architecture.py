@@ -32,9 +32,10 @@ FLOORS = {
     "__main__": 5,
 }
 ADAPTERS = {"config", "crm", "pbx", "store", "report"}
+MATCHER = {"core/match.py", "core/sides.py", "core/differences.py"}
 BRACKETS = {
-    "pandas": {"crm", "core/match.py"},
-    "pyarrow": {"crm", "core/match.py", "core/phone_columns.py"},
+    "pandas": {"crm"} | MATCHER,
+    "pyarrow": {"crm", "core/phone_columns.py", "core/text_columns.py"} | MATCHER,
     "httpx": {"pbx", "notify.py", "crm/sources/web.py"},
     "sqlalchemy": {"store", "crm/sources/sql.py"},
     "fsspec": {"crm/sources/remote.py"},

@@ -32,12 +32,12 @@ _SPECIAL: Final = str.maketrans(
 _TRANSLITERATED: Final = re.compile("a[ae]+|oe+|ue+")
 _MOJIBAKE: Final = re.compile("[\u00c2-\u00c5\u00e2][\u0080-\u00bf\u0152-\u2122]")
 """UTF-8 read as cp1252: an accented letter shows as two characters."""
-_TITLES: Final = frozenset(
+TITLES: Final = frozenset(
     "dr dra prof dipl ing med mag mr mrs ms mx miss sir dame herr frau hr fr mme mlle m sr sra "
     "srta dott dottssa sig dhr mevr mw drs ir phd mba msc bsc llm jr jun sen esq dds rer nat "
     "habil".split()
 )
-_LEGAL_FORMS: Final = frozenset(
+LEGAL_FORMS: Final = frozenset(
     "gmbh ggmbh mbh gesmbh ag kg kgaa ohg gbr ug se ev eg ek ekfr eu co cie comp company "
     "haftungsbeschrankt aktiengesellschaft ltd limited llc llp lp inc incorporated corp "
     "corporation plc pllc pc sa sas sasu sarl eurl snc sl slu spa srl srls sapa bv nv vof cv oy "
@@ -49,7 +49,7 @@ _DOTTED: Final = re.compile(
     re.IGNORECASE,
 )
 """An abbreviation with dots behind a name, such as S.A.S., e. V. and G.m.b.H."""
-_COMPANY_LENGTH: Final = 50
+COMPANY_LENGTH: Final = 50
 """3CX refuses a longer CompanyName, so longer ones stand there cut off."""
 
 _NAME_LENGTH: Final = 40
@@ -58,7 +58,7 @@ _NAME_LENGTH: Final = 40
 _PIECES: Final = 6
 """With so many words of its own, a name is not looked at for words written in two."""
 
-_ROLES: Final = frozenset(
+ROLES: Final = frozenset(
     "info office mail kontakt contact sales vertrieb support service help hello hallo team post "
     "admin buchhaltung accounting accounts billing invoice invoices rechnung rechnungen einkauf "
     "empfang reception zentrale noreply no-reply marketing hr jobs karriere bewerbung presse "
@@ -126,19 +126,19 @@ def words(text: str) -> tuple[str, ...]:
 def name_key(name: str) -> str:
     """A person's name without order and titles: "Dr. Doe, Jo" and "Jo Doe" give `doe jo`."""
     found = set(words(name))
-    return " ".join(sorted(found - _TITLES or found))
+    return " ".join(sorted(found - TITLES or found))
 
 
 def company_key(company: str) -> str:
     """A company without its legal form, cut where 3CX cuts: "ACME GmbH & Co. KG" gives `acme`."""
     plain = unicodedata.normalize("NFC", _repaired(html.unescape(company))).strip()
-    found = words(_DOTTED.sub(_undotted, plain[:_COMPANY_LENGTH]))
-    return " ".join([w for w in found if w not in _LEGAL_FORMS] or found)
+    found = words(_DOTTED.sub(_undotted, plain[:COMPANY_LENGTH]))
+    return " ".join([w for w in found if w not in LEGAL_FORMS] or found)
 
 
 def _undotted(match: re.Match[str]) -> str:
     """Nothing in place of a legal form; anything else, such as initials, as it is."""
-    return "" if "".join(words(match[0])) in _LEGAL_FORMS else match[0]
+    return "" if "".join(words(match[0])) in LEGAL_FORMS else match[0]
 
 
 def agreement(one: str, other: str) -> Agreement:
@@ -231,4 +231,4 @@ def _in_ascii(domain: str) -> str:
 def is_role(address: str) -> bool:
     """Whether an address belongs to a task (info@, sales@) and so to nobody in particular."""
     local = address.partition("@")[0].partition("+")[0]
-    return local in _ROLES or local.rstrip("0123456789") in _ROLES
+    return local in ROLES or local.rstrip("0123456789") in ROLES

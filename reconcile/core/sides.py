@@ -1,0 +1,304 @@
+"""Both sides as columns: who is on each, and by which keys they can be known.
+
+A side's keys stay folded up (a value and its keys stand once, however many carry it) until it is
+known which of them the other side has, too: an export of a million rows has four million keys, of
+which a night needs a few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reconcile.core import countries, phone_columns, phones, text_columns
+from reconcile.core.text import addresses
+from reconcile.model import NUMBER_FIELDS, PbxSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    Positions = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+_PLAIN_ADDRESS: Final = r"^[A-Za-z0-9_%\-][A-Za-z0-9._%\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$"
+_UNKNOWN: Final = -1
+
+
+# ---------------------------------------------------------------------------- columns of text
+
+
+def arrow(texts: pd.Series[str] | Iterable[str]) -> pa.Array:
+    """A column as one Arrow array."""
+    made = pa.array(texts, pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
+def series(texts: pa.Array) -> pd.Series[str]:
+    """An Arrow array as a column."""
+    return pd.Series(texts.to_pandas(), dtype="str")
+
+
+def listed(texts: pd.Series[str]) -> list[str]:
+    """A column as Python's texts; pandas' own iteration takes ten times as long."""
+    return list(arrow(texts).to_pylist())
+
+
+def mask(values: pa.Array) -> Mask:
+    """An Arrow array of truths as numpy's."""
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype="bool")
+
+
+def among(texts: pa.Array, others: pa.Array) -> Mask:
+    """Which texts are also among the others."""
+    return mask(pc.is_in(texts, value_set=others))
+
+
+# ---------------------------------------------------------------------------- who
+
+
+def people(records: pd.DataFrame) -> pd.DataFrame:
+    """One row per record: id, line, name as shown, comparable name and company, gone."""
+    first, company = arrow(records["first_name"]), arrow(records["company"])
+    joined, full = _joined(first, arrow(records["last_name"])), arrow(records["full_name"])
+    longer = pc.greater_equal(pc.utf8_length(joined), pc.utf8_length(full))
+    shown = pc.if_else(longer, joined, full)
+    return pd.DataFrame(
+        {
+            "crm_id": records["id"].array,
+            "line": records["row"].array,
+            "part": records["part"].array if "part" in records else "",
+            "shown": series(shown),
+            "name": series(text_columns.name_keys(shown)),
+            "first": series(text_columns.name_keys(first)),
+            "company_shown": records["company"].array,
+            "company": series(text_columns.company_keys(company)),
+            "merged_into": records["merged_into"].array,
+            "gone": records["gone"].to_numpy(dtype="bool"),
+        }
+    )
+
+
+def contacts(pbx: PbxSnapshot) -> pd.DataFrame:
+    """One row per contact: Id, name as shown, comparable name and company."""
+    first, company = arrow(pbx.column("FirstName")), arrow(pbx.column("CompanyName"))
+    shown = _joined(first, arrow(pbx.column("LastName")))
+    return pd.DataFrame(
+        {
+            "id": np.array(pbx.ids, dtype="int64"),
+            "shown": series(shown),
+            "name": series(text_columns.name_keys(shown)),
+            "first": series(text_columns.name_keys(first)),
+            "company_shown": series(company),
+            "company": series(text_columns.company_keys(company)),
+        }
+    )
+
+
+def _joined(first: pa.Array, last: pa.Array) -> pa.Array:
+    blank = pa.scalar(" ", pa.large_string())
+    return pc.utf8_trim_whitespace(pc.binary_join_element_wise(first, last, blank))
+
+
+# ---------------------------------------------------------------------------- their keys
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells with a value: whose each one is, and what stands in it."""
+
+    at: Positions
+    value: pa.Array
+
+    @classmethod
+    def of(cls, columns: Iterable[pa.Array]) -> Cells:
+        """Of several columns, one after the other; blank cells are left out."""
+        at, value = [np.empty(0, dtype="int64")], [pa.array([], pa.large_string())]
+        for column in columns:
+            filled = pc.not_equal(column, "")
+            at.append(np.flatnonzero(mask(filled)))
+            value.append(column.filter(filled))
+        return cls(np.concatenate(at), pa.concat_arrays(value))
+
+    def only(self, some: Mask) -> Cells:
+        """Those of them."""
+        return Cells(self.at[some], self.value.filter(pa.array(some)))
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of cells, folded up: the values stand once, and each value's keys together."""
+
+    kind: str
+    """Of a number that is compared as text it is `short` all the same."""
+    at: Positions
+    """Whose a cell is. No two cells of one position have the same value."""
+    code: Positions
+    """Which value stands in the cell."""
+    value: pa.Array
+    owner: Positions
+    """Of each key the value, in ascending order."""
+    key: pa.Array
+
+    @classmethod
+    def of(
+        cls, kind: str, at: Positions, coded: pa.Array, *, owner: Positions, key: pa.Array
+    ) -> Keys:
+        """`coded` are the values of the cells as a dictionary, `at` whose they are."""
+        code = coded.indices.to_numpy().astype("int64")
+        first = ~pd.Index(at * max(1, len(coded.dictionary)) + code).duplicated()
+        return cls(kind, at[first], code[first], coded.dictionary, owner, key)
+
+    def carriers(self, some: Mask | None = None) -> Positions:
+        """Positions that have a key, or one of some keys; they may repeat."""
+        return self.at[self._cells_with(some)]
+
+    def table(self, cells: Mask | None = None) -> pd.DataFrame:
+        """Unfolded: at, kind, value, key; and `nth`, the key's position in `key`."""
+        some = slice(None) if cells is None else cells
+        at, code = self.at[some], self.code[some]
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
+        count = ends[code + 1] - ends[code]
+        cell = np.repeat(np.arange(len(code)), count)
+        nth = ends[code][cell] + np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
+        key = self.key.take(pa.array(nth))
+        return pd.DataFrame(
+            {
+                "at": at[cell],
+                "kind": self._kinds(key),
+                "value": series(self.value.take(pa.array(code[cell]))),
+                "key": series(key),
+                "nth": nth,
+            }
+        )
+
+    def shared_with(self, other: pa.Array) -> pd.DataFrame:
+        """Unfolded, what the other side has, too; `id` is the key's position there."""
+        found = pc.index_in(self.key, value_set=other)
+        ids = found.fill_null(_UNKNOWN).to_numpy(zero_copy_only=False).astype("int64")
+        rows = self.table(self._cells_with(ids != _UNKNOWN))
+        rows["id"] = ids[rows.pop("nth")]
+        return rows[rows["id"] != _UNKNOWN]
+
+    def is_text(self) -> Mask:
+        """Which keys are of numbers that are compared as text."""
+        return mask(pc.starts_with(self.key, phones.SHORT))
+
+    def _cells_with(self, some: Mask | None) -> Mask:
+        has = np.zeros(len(self.value), dtype="bool")
+        has[self.owner if some is None else self.owner[some]] = True
+        return has[self.code]
+
+    def _kinds(self, key: pa.Array) -> pd.Series[str] | str:
+        if self.kind != "number":
+            return self.kind
+        return series(pc.if_else(pc.starts_with(key, phones.SHORT), "short", "number"))
+
+
+def crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> tuple[Keys, ...]:
+    """All keys of the export."""
+    numbers = Cells.of([*_columns(records, "phone:"), *_columns(records, "shared_phone:")])
+    return (
+        *_regional_numbers(numbers, records, region),
+        _emails(Cells.of(_columns(records, "email:"))),
+        _name_company(people),
+    )
+
+
+def main_numbers(records: pd.DataFrame, region: str) -> frozenset[str]:
+    """The keys of companies' main numbers."""
+    cells = Cells.of(_columns(records, "shared_phone:"))
+    every = _regional_numbers(cells, records, region)
+    return frozenset(key for keys in every for key in keys.key.to_pylist())
+
+
+def pbx_keys(
+    pbx: PbxSnapshot, contacts: pd.DataFrame, region: str, outside_prefix: str
+) -> pd.DataFrame:
+    """All keys of the PBX: at, kind, value, key, the key's `id`, whether it is a role's address.
+
+    The fax is no key.
+    """
+    numbers = Cells.of(arrow(pbx.column(name)) for name in NUMBER_FIELDS)
+    folded = (
+        _numbers(numbers, region, outside_prefix),
+        _emails(Cells.of([arrow(pbx.column("Email"))])),
+        _name_company(contacts),
+    )
+    keys = pd.concat([k.table() for k in folded], ignore_index=True)
+    keys["id"], distinct = pd.factorize(keys["key"])
+    keys["role"] = (keys["kind"] == "email") & text_columns.are_roles(arrow(distinct))[keys["id"]]
+    return keys.drop(columns="nth")
+
+
+def _columns(records: pd.DataFrame, prefix: str) -> Iterator[pa.Array]:
+    return (arrow(records[c]) for c in records.columns if str(c).startswith(prefix))
+
+
+def _emails(cells: Cells) -> Keys:
+    """See `text.addresses`.
+
+    Nearly every cell is one address without anything to undo: its key is its lower case.
+    """
+    coded = cells.value.dictionary_encode()
+    lower = pc.ascii_lower(coded.dictionary)
+    plain = mask(pc.match_substring_regex(coded.dictionary, _PLAIN_ADDRESS))
+    plain &= ~mask(pc.match_substring(lower, "googlemail"))
+    slow = np.flatnonzero(~plain)
+    found = [addresses(value) for value in coded.dictionary.take(pa.array(slow)).to_pylist()]
+    owner = np.concatenate([np.flatnonzero(plain), np.repeat(slow, list(map(len, found)))])
+    keys = pa.array([key for keys in found for key in keys], pa.large_string())
+    key = pa.concat_arrays([lower.filter(pa.array(plain)), keys])
+    order = np.argsort(owner, kind="stable")
+    return Keys.of("email", cells.at, coded, owner=owner[order], key=key.take(pa.array(order)))
+
+
+def _numbers(cells: Cells, region: str, outside_prefix: str = "") -> Keys:
+    """Also those compared as text."""
+    coded = cells.value.dictionary_encode()
+    table = phone_columns.keys_or_text(coded.dictionary, region, outside_prefix=outside_prefix)
+    owner = table["cell"].to_numpy().astype("int64")
+    key = table["key"].combine_chunks().cast(pa.large_string())
+    return Keys.of("number", cells.at, coded, owner=owner, key=key)
+
+
+def _regional_numbers(cells: Cells, records: pd.DataFrame, region: str) -> tuple[Keys, ...]:
+    """Each number read for the configured region, and for its record's own country.
+
+    Both readings are kept: when the two differ and the number has no plus, either may be meant.
+    """
+    own = _regions(records)
+    others = [o for o in own.unique() if o not in {"", region}]
+    theirs = own.to_numpy()[cells.at]
+    return (
+        _numbers(cells, region),
+        *(_numbers(cells.only(theirs == other), other) for other in others),
+    )
+
+
+def _regions(records: pd.DataFrame) -> pd.Series[str]:
+    """Of each record's country, or else that of its company; "" for one that is not known."""
+    country = records["country"]
+    country = country.where(country != "", records.get("company_country", ""))
+    codes, written = pd.factorize(country)
+    regions = (countries.alpha2(text) or "" for text in written)
+    known = [r if r in phonenumbers.SUPPORTED_REGIONS else "" for r in regions]
+    return pd.Series(np.array(known, dtype="object")[codes] if known else [], dtype="object")
+
+
+def _name_company(side: pd.DataFrame) -> Keys:
+    """The key made of a name and a company, where there are both."""
+    name, company = arrow(side["name"]), arrow(side["company"])
+    at = np.flatnonzero(mask(pc.and_(pc.not_equal(name, ""), pc.not_equal(company, ""))))
+    some = pa.array(at)
+    mark = pa.scalar(" @ ", pa.large_string())
+    key = pc.binary_join_element_wise(name.take(some), company.take(some), mark)
+    every = np.arange(len(at))
+    return Keys("name_company", at, every, key, every, key)
