@@ -108,6 +108,15 @@ _PHONE: Final = re.compile(
     rf"\b{_CALLS}{_AND}|(?:fax|faks|\u0444\u0430\u043a\u0441){_AND}\s*{_CALLS}", re.IGNORECASE
 )
 """A label that says a number is for calls *and* for something else, as in "Tel./Fax"."""
+_BOTH: Final = re.compile(
+    r"\b(tel(?:efon|ephone|\u00e9fono)?|phone|fon)\b\.?\s*(?:&|und|u\.|and|et|y|e)\s*(?=fax)",
+    re.IGNORECASE,
+)
+"""Such a label with a word that otherwise parts two numbers."""
+_ALSO: Final = re.compile(
+    r"\b(?:auch|kein|no|not|also|aussi|anche|tambi\u00e9n)\s+(?:tele?)?fa(?:x|ks)", re.IGNORECASE
+)
+"""What makes of a fax a phone, too, or none: "kein Fax"."""
 _EXTENSION: Final = re.compile(
     r"[\s.,(\-]*;?\s*(?:ext(?:\.|n|ension|ensi\u00f3n)?|x|\#|durchwahl|dw|nst|nebenstelle|klappe|kl"
     r"|app|apparat|int|interno|poste|anexo|toestel|tst|wewn?|linka|\u0434\u043e\u0431|,|,,)"
@@ -194,7 +203,7 @@ def _cleared(text: str) -> str:
     text = _CONTEXT.sub(r"\2 \1", _SIP.sub(r"\1", text))
     text = _ADDRESS.sub(" ", text)
     text = _SCIENTIFIC.sub(_undo_scientific, text)
-    text = _AMOUNT.sub(" ", _DATE.sub(" ", text))
+    text = _BOTH.sub(r"\1/", _AMOUNT.sub(" ", _DATE.sub(" ", text)))
     text = _AFTER_CODE.sub(r"\1 ", _VANITY.sub(_undo_vanity, text))
     bare = text.strip(" '\"=")
     if _THOUSANDS.fullmatch(bare):
@@ -276,11 +285,14 @@ def _is_fax(part: str, runs: list[re.Match[str]], start: int, end: int) -> bool:
     trailing = any(map(str.isalpha, part[runs[-1].end() :]))
     leading = any(map(str.isalpha, part[: runs[0].start()]))
     if end < len(runs) and (leading or not trailing):
-        after = after.partition(")")[0] if after.lstrip().startswith("(") else ""
+        inside, closed, _ = after.partition(")")  # an open bracket is the next number's
+        after = inside if closed and inside.lstrip().startswith("(") else ""
     if start and trailing and not leading:
         before = ""
     labels = (before[-_LABEL:], after[:_LABEL])
-    return any(_FAX.search(label) and not _PHONE.search(label) for label in labels)
+    return any(
+        _FAX.search(label) and not (_PHONE.search(label) or _ALSO.search(label)) for label in labels
+    )
 
 
 def _cut(number: str) -> Iterator[str]:

@@ -455,3 +455,23 @@ def test_hardly_any_number_has_a_way_of_typing_that_leaves_it_unreadable():
     assert len(lost) < len(every) / 100
     assert not {way for _, way in lost} & set(ABROAD)
     assert {way for _, way in lost} <= {*AT_HOME, "scientific", "scientific, German"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("+49 30 1234567 (fax +49 30 1234568)", ("+49301234567",)),
+        ("0151-23456789 (Fax: 030 1234567)", ("+4915123456789",)),
+        ("Tel & Fax: 030 1234567", ("+49301234567",)),
+        ("Telefon und Fax 030 1234567", ("+49301234567",)),
+        ("Phone and fax: 030 1234567", ("+49301234567",)),
+        ("030 1234567 (auch Fax)", ("+49301234567",)),
+        ("030 1234567 kein Fax", ("+49301234567",)),
+        ("030 1234567 (Fax), 0151 23456789", ("+4915123456789",)),
+        ("Tel. 030 1234567 und Fax 030 1234568", ("+49301234567",)),
+        ("Fax no. 030 1234567", ()),
+        ("030 1234567 (Fax)", ()),
+    ],
+)
+def test_a_fax_label_is_that_of_its_own_number(cell, expected):
+    assert keys(cell, "DE") == expected
