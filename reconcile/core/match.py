@@ -100,7 +100,7 @@ def match(
     left = _Left(
         contacts=contacts.drop(_chosen(pairs).index),
         people=_named_alive(people),
-        taken=pairs.loc[pairs["strength"] == Strength.STRONG, "row"],
+        taken=_taken(pairs.loc[pairs["strength"] == Strength.STRONG, "row"], people, claims),
         claims=claims,
         tagged=_with_tag(pbx, owner_tag),
     )
@@ -312,6 +312,19 @@ class _Left:
         free = ~people.index.isin(self.taken)
         columns = (sides.listed(people[name]) for name in ("name", "company", "first"))
         return map(namesakes.Person, people.index.tolist(), *columns, free.tolist())
+
+
+def _taken(
+    matched: pd.Series[int], people: pd.DataFrame, claims: Mapping[int, Claim]
+) -> pd.Series[int]:
+    """Of the matched records those that are another contact's.
+
+    An id that no claim knows has come with a merge or a migration: whomever it matches tonight, it
+    may stand for others, too.
+    """
+    known = {claim.crm_id for claim in claims.values()} - {""}
+    ids = people["crm_id"].reindex(matched)
+    return matched[((ids == "") | ids.isin(known)).to_numpy()] if known else matched
 
 
 def _named_alive(people: pd.DataFrame) -> pd.DataFrame:

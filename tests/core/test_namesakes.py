@@ -69,8 +69,21 @@ def test_the_only_record_of_a_name_that_is_nobody_elses_may_be_what_a_merge_left
 ):
     pbx = b.pbx({"Id": 1, "LastName": name, "Home": "030 999999"}, *others)
     claims = {1: b.claim(pbx.contact(0), crm_id="gone")}
+    claims |= {pbx.ids[at]: b.claim(pbx.contact(at), crm_id="8") for at in range(1, len(pbx))}
     found = match(b.crm(*records), pbx, claims, region="DE").evidence[0]
     assert found.strength is expected
+
+
+@pytest.mark.parametrize(("claimed_as", "expected"), [("2", Strength.WEAK), ("8", None)])
+def test_what_two_records_were_merged_into_stands_for_both_contacts(claimed_as, expected):
+    """The second contact matches the new record by its number; its claim knew another id."""
+    pbx = b.pbx({"Id": 1, "LastName": "Isla Smith", "Home": "030 999999"}, TWINS_CONTACT)
+    claims = {
+        1: b.claim(pbx.contact(0), crm_id="1"),
+        2: b.claim(pbx.contact(1), crm_id=claimed_as),
+    }
+    found = match(b.crm(TWIN), pbx, claims, region="DE").evidence
+    assert [e.strength for e in found] == [expected, Strength.STRONG]
 
 
 @pytest.mark.parametrize(
@@ -166,9 +179,10 @@ def test_half_a_name_in_the_same_company_may_be_a_new_surname(name, company, exp
     own = {"Id": 2, "FirstName": "Isla", "LastName": "Smith", "PhoneNumber": "030 7777777"}
     pbx = b.pbx({**contact, "Home": "030 999999"}, own)
     claims = {1: b.claim(pbx.contact(0), crm_id=crm_id)}
+    both = {**claims, 2: b.claim(pbx.contact(1), crm_id="7")}
     free, taken = b.crm(ISLA), b.crm({**ISLA, "phone": "030 7777777"})
     assert match(free, pbx, claims, region="DE").evidence[0].strength is expected
-    assert match(taken, pbx, claims, region="DE").evidence[0].strength is None
+    assert match(taken, pbx, both, region="DE").evidence[0].strength is None
 
 
 def test_without_first_names_apart_half_a_name_in_the_same_company_is_a_doubt():
