@@ -50,13 +50,10 @@ class Sought(NamedTuple):
         if not self.name or not any(map(str.isalnum, person.name)):
             return Agreement.UNKNOWN if same_company and self._may_be(person.name) else None
         agreed = agreement(self.name, person.name)
-        enough = self.least is not None and agreed >= self.least
-        renamed = person.free and agreed is Agreement.PARTIAL and self._shares_first(person)
-        return (
-            agreed
-            if enough or (same_company and (agreed >= Agreement.INITIALS or renamed))
-            else None
-        )
+        if self.least is not None and agreed >= self.least:
+            return agreed
+        enough = agreed >= Agreement.INITIALS or self._is_renamed(agreed, person)
+        return agreed if same_company and enough else None
 
     def _may_be(self, name: str) -> bool:
         """Of two in one company, one at least without a name that can be read."""
@@ -64,8 +61,18 @@ class Sought(NamedTuple):
             return bool(name) and name == self.lost and self.least is not None
         return not name or self.least is not Agreement.SAME
 
-    def _shares_first(self, person: Person) -> bool:
-        """A new surname keeps the first name, and a nickname its beginning."""
+    def _is_renamed(self, agreed: Agreement, person: Person) -> bool:
+        """A new surname keeps the first name, and a nickname its beginning.
+
+        Only where no CRM id is known, which a wedding leaves as it is: every company has two of one
+        first name. And only if the record is nobody else's.
+        """
+        if (
+            not person.free
+            or agreed is not Agreement.PARTIAL
+            or self.least is not Agreement.INITIALS
+        ):
+            return False
         if not self.first or not person.first:
             return True
         pairs = product(self.first.split(), person.first.split())
