@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 MUST = frozenset({"its only number is shared", "its number is somebody else's", "edited in 3CX"})
 """Why the rules of matching send a leaver's contact to a person; these always have to."""
 MAY = frozenset(
-    {"a relative or colleague", "a name alone", "no name to tell by", "a switchboard of one"}
+    {
+        "a relative or colleague",
+        "a name alone",
+        "no name to tell by",
+        "a switchboard of one",
+        "its company is still there",
+        "perhaps a new surname",
+    }
 )
 """Doubts that depend on how the names are typed: whatever is said of them is right."""
 
@@ -113,6 +120,7 @@ class _Doubts:
         self.mains = {p.company.main.e164 for p in book.second.people if p.company.name}
         self.carriers: dict[str, set[int]] = defaultdict(set)
         self.roles: dict[int, set[int]] = defaultdict(set)
+        self.listed = {key for entry in book.second.entries for key in entry.people}
         self.surnames = {w for p in self.living.values() for w in folded(p.last)}
         self.names = {self._seen(p.name) for p in self.living.values()}
         for row in records:
@@ -152,6 +160,19 @@ class _Doubts:
             return "a name alone"
         if entry.is_vague and words & self.surnames:
             return "a name alone"
+        return self._by_company(entry, words)
+
+    def _by_company(self, entry: Entry, words: set[str]) -> str:
+        """A company's entry while the company is there; without ids, who may have a new surname."""
+        companies = {self.before[key].company.key for key in entry.people}
+        colleagues = [
+            p for p in self.living.values() if p.company.name and p.company.key in companies
+        ]
+        if not words and colleagues:
+            return "its company is still there"
+        free = [p for p in colleagues if p.key not in self.listed]
+        if not self.form.ids and any(words & folded(person.first) for person in free):
+            return "perhaps a new surname"
         return ""
 
     def _seen(self, name: str) -> frozenset[str]:

@@ -22,9 +22,9 @@ SEEDS = range(20)
 LAYOUTS = (*CSV_LAYOUTS, *OTHER_LAYOUTS)
 FOUND = 0.95
 """Of the leavers whom the rules let go."""
-UNSURE = 0.3
-"""Of all leavers, those whom the rules send to a person, in any one book: about 7 % on average, and
-12 % where the export has no ids."""
+UNSURE = 0.4
+"""Of all leavers, those whom the rules send to a person, in any one book: about 8 % on average, and
+18 % where the export has no ids."""
 CLAIMED = 0.93
 """Of the contacts that came from the CRM, those that the first night must have claimed."""
 
