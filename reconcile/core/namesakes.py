@@ -73,9 +73,8 @@ class Sought(NamedTuple):
             or self.least is not Agreement.INITIALS
         ):
             return False
-        if not self.first or not person.first:
-            return True
-        pairs = product(self.first.split(), person.first.split())
+        ours, theirs = self.first or self.name, person.first or person.name  # all in one field
+        pairs = product(ours.split(), theirs.split())
         return any(
             a == b or (min(len(a), len(b)) >= _NICKNAME and (a.startswith(b) or b.startswith(a)))
             for a, b in pairs

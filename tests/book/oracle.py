@@ -120,7 +120,6 @@ class _Doubts:
         self.mains = {p.company.main.e164 for p in book.second.people if p.company.name}
         self.carriers: dict[str, set[int]] = defaultdict(set)
         self.roles: dict[int, set[int]] = defaultdict(set)
-        self.listed = {key for entry in book.second.entries for key in entry.people}
         self.surnames = {w for p in self.living.values() for w in folded(p.last)}
         self.names = {self._seen(p.name) for p in self.living.values()}
         for row in records:
@@ -170,8 +169,7 @@ class _Doubts:
         ]
         if not words and colleagues:
             return "its company is still there"
-        free = [p for p in colleagues if p.key not in self.listed]
-        if not self.form.ids and any(words & folded(person.first) for person in free):
+        if not self.form.ids and any(words & folded(person.first) for person in colleagues):
             return "perhaps a new surname"
         return ""
 
