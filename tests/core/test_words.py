@@ -109,14 +109,6 @@ def test_a_number_without_a_name_is_kept_by_the_company_and_says_so():
             "it may be CRM record 4711 (Jo Doe): the initials agree, and nothing else fits",
         ),
         (
-            {"company": "ACME"},
-            {"LastName": "Roe", "CompanyName": "Acme"},
-            (
-                "it may be CRM record 4711 (Jo Doe): the company is the same, and a part of the"
-                " names, and nothing else fits"
-            ),
-        ),
-        (
             {"company": "ACME", "first_name": "", "last_name": ""},
             {"FirstName": "", "LastName": "", "CompanyName": "Acme"},
             "it may be CRM record 4711: the company is the same, and nothing else fits",
@@ -126,6 +118,16 @@ def test_a_number_without_a_name_is_kept_by_the_company_and_says_so():
 def test_every_kind_of_proof_has_its_sentence(record, fields, sentence):
     crm = b.crm({**RECORD, "phone": "", **record})
     assert said(crm, {**JO, "PhoneNumber": "040 7654321"}, **fields) == sentence
+
+
+def test_what_may_be_a_new_surname_is_said_as_a_doubt():
+    pbx = b.pbx({**JO, "LastName": "Roe", "PhoneNumber": "040 7654321", "CompanyName": "Acme"})
+    claims = {1: b.claim(pbx.contact(0), crm_id="")}
+    (found,) = match(b.crm({**RECORD, "company": "ACME"}), pbx, claims, region="DE").evidence
+    assert words.sentence(found.proofs[0], "Jo Roe") == (
+        "it may be CRM record 4711 (Jo Doe): the company is the same, and a part of the names,"
+        " and nothing else fits"
+    )
 
 
 def test_a_claim_is_said_with_the_record_that_it_was_made_for():
