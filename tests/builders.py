@@ -17,6 +17,7 @@ _SINGLE = {
     "company": "",
     "country": "",
     "company_country": "",
+    "part": "",
     "merged_into": "",
 }
 

@@ -74,7 +74,7 @@ def people(records: pd.DataFrame) -> pd.DataFrame:
         {
             "crm_id": records["id"].array,
             "line": records["row"].array,
-            "part": records["part"].array if "part" in records else "",
+            "part": records["part"].array,
             "shown": series(shown),
             "name": series(text_columns.name_keys(shown)),
             "first": series(text_columns.name_keys(first)),
@@ -286,7 +286,7 @@ def _regional_numbers(cells: Cells, records: pd.DataFrame, region: str) -> tuple
 def _regions(records: pd.DataFrame) -> pd.Series[str]:
     """Of each record's country, or else that of its company; "" for one that is not known."""
     country = records["country"]
-    country = country.where(country != "", records.get("company_country", ""))
+    country = country.where(country != "", records["company_country"])
     codes, written = pd.factorize(country)
     regions = (countries.alpha2(text) or "" for text in written)
     known = [r if r in phonenumbers.SUPPORTED_REGIONS else "" for r in regions]

@@ -226,9 +226,3 @@ def _in_ascii(domain: str) -> str:
         return domain if domain.isascii() else domain.encode("idna").decode()
     except UnicodeError:
         return domain
-
-
-def is_role(address: str) -> bool:
-    """Whether an address belongs to a task (info@, sales@) and so to nobody in particular."""
-    local = address.partition("@")[0].partition("+")[0]
-    return local in ROLES or local.rstrip("0123456789") in ROLES

@@ -40,7 +40,7 @@ def company_keys(cells: pa.Array) -> pa.Array:
 
 
 def are_roles(addresses: pa.Array) -> NDArray[np.bool_]:
-    """`text.is_role` of each key."""
+    """Which addresses belong to a task (info@, sales@) and so to nobody in particular."""
     local = pc.replace_substring_regex(addresses, "(?s)[@+].*", "")
     roles = pa.array(sorted(text.ROLES), pa.large_string())
     whole, bare = (

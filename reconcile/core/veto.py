@@ -26,8 +26,8 @@ _SUFFIX = 8
 """Digits compared, from the end: what country and trunk prefixes leave alone in most plans."""
 _COUNTRY = re.compile("[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
 """A country code (ITU-T E.164), which others leave out."""
-_PREFIX = 5
-"""Digits of `00` and the longest country code."""
+_PREFIX = 9
+"""Digits of `00`, a country code and an area code, which a short number may do without."""
 _GLUE = " .-/()+'[]?\u00a0\u00ad\u202f\u2007\u2009\u2060\u2212\ufeff"
 _GLUE += "".join(map(chr, [*range(0x200A, 0x2016), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
 """What people and programs put between the digits of one number, what nobody sees, and the question

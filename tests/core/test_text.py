@@ -12,7 +12,6 @@ from reconcile.core.text import (
     agreement,
     company_key,
     fold,
-    is_role,
     name_key,
 )
 
@@ -172,14 +171,6 @@ def test_addresses_in_a_cell(cell, expected):
 def test_a_name_of_nothing_but_lost_letters_takes_no_time():
     assert name_key("?" * 200_000) == ""
     assert name_key("?a" * 50_000) != ""
-
-
-def test_role_addresses_belong_to_nobody():
-    assert is_role("info@example.com")
-    assert is_role("info2@example.com")
-    assert is_role("info+web@example.com")
-    assert not is_role("jo@example.com")
-    assert not is_role("info.jones@example.com")
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
