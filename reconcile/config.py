@@ -65,6 +65,8 @@ class Crm(_Section):
     region: str
     max_age_hours: float = Field(default=26, gt=0, le=8760)
     inactive: Literal["keep", "gone"] = "keep"
+    manifest: Literal["auto", "required", "ignore"] = "auto"
+    sentinels: list[str] = []
     columns: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("region")

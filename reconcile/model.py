@@ -307,6 +307,8 @@ class ExportSource:
     """Cells with a phone number."""
     lossy: int = 0
     """Of them those in scientific notation, whose last digits are lost (`4.91512E+11`)."""
+    manifest: str = ""
+    """What a manifest or trailer proved: `rows`, `sha256`, or both with a space between."""
 
     @property
     def records(self) -> int:
@@ -373,6 +375,10 @@ class AcceptedExport:
     """An older export fed by hand: it made claims and nothing else."""
     vetoes: int = 0
     """Contacts that the veto kept; only more of them are news."""
+    manifest: str = ""
+    """As in `ExportSource.manifest`."""
+    policy: str = ""
+    """The policy that was accepted with it, as `core.policy` writes it; "" if it isn't known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,6 +441,35 @@ class StoredPlan:
     used_by_run: int | None = None
 
 
+class ProtectionKind(StrEnum):
+    """What a protection by hand names."""
+
+    ID = "id"
+    TAG = "tag"
+    NUMBER = "number"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionRecord:
+    """One protection made by hand."""
+
+    kind: ProtectionKind
+    value: str
+    created_by: str
+    created_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Until when nothing is deleted, whatever the plans say."""
+
+    until: datetime
+    frozen_by: str
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:
     """The frozen read model of the ledger that enters the core."""
@@ -446,6 +481,10 @@ class LedgerView:
     """Of all accepted exports, history included."""
     deleted_last_week: int = 0
     unresolved: tuple[Action, ...] = ()
+    manifests: frozenset[str] = frozenset()
+    """What the manifests of accepted exports have proved so far; asked for ever after."""
+    freeze: Freeze | None = None
+    protections: tuple[ProtectionRecord, ...] = ()
 
 
 # ---------------------------------------------------------------------------- judging

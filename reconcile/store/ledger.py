@@ -40,15 +40,16 @@ if TYPE_CHECKING:
         Action,
         Claim,
         DeleteGuard,
+        Freeze,
         Probe,
+        ProtectionKind,
+        ProtectionRecord,
         RunRecord,
         Status,
         StoredPlan,
         Tombstone,
     )
     from reconcile.store.purging import PurgeResult
-    from reconcile.store.rows import ProtectionRecord
-    from reconcile.store.tables import ProtectionKind
 
 _GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
 """The outcomes after which there is no contact left to claim."""
@@ -169,6 +170,9 @@ class Ledger:
                 newest_generated_at=rows.newest_generated_at(connection),
                 deleted_last_week=rows.deleted_last_week(connection, now),
                 unresolved=tuple(rows.actions(connection, unresolved=True)),
+                manifests=rows.manifests(connection),
+                freeze=rows.freeze(connection, now),
+                protections=tuple(rows.protections(connection)),
             )
 
     def record(
@@ -374,6 +378,26 @@ class Ledger:
         statement = delete(tables.protection).where(entry.kind == kind, entry.value == value)
         with self._writing() as connection:
             return connection.execute(statement).rowcount > 0
+
+    def freeze(self, freeze: Freeze | None) -> None:
+        """Let nothing be deleted until a moment; None lifts it. Holds for a run under way, too."""
+        values = {
+            "frozen_until": freeze.until if freeze else None,
+            "frozen_by": freeze.frozen_by if freeze else None,
+            "frozen_why": freeze.why if freeze else None,
+        }
+        with self._writing() as connection:
+            connection.execute(update(tables.state).values(values))
+
+    def frozen(self, *, now: datetime) -> Freeze | None:
+        """The freeze that holds now."""
+        with self._reading() as connection:
+            return rows.freeze(connection, now)
+
+    def newest_run(self) -> int:
+        """The number of the newest run; 0 if there was none."""
+        with self._reading() as connection:
+            return rows.newest_run(connection)
 
     # ------------------------------------------------------------------------ forgetting
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,8 +17,10 @@ from reconcile.model import (
     AcceptedExport,
     Action,
     Claim,
+    Freeze,
     Outcome,
     Probe,
+    ProtectionRecord,
     RunRecord,
     StoredPlan,
     Tombstone,
@@ -31,23 +33,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
-    from reconcile.store.tables import ProtectionKind
-
 WEEK: Final = timedelta(days=7)
 """How far back the weekly limit counts."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProtectionRecord:
-    """One protection made by hand."""
-
-    kind: ProtectionKind
-    value: str
-    created_by: str
-    created_at: datetime
-    reason: str
 
 
 def _all(connection: Connection, make: Callable[..., T], statement: Select[Any]) -> list[T]:
@@ -228,3 +217,24 @@ def protections(connection: Connection) -> list[ProtectionRecord]:
     entry = tables.protection.c
     statement = select(tables.protection).order_by(entry.kind, entry.value)
     return _all(connection, ProtectionRecord, statement)
+
+
+def manifests(connection: Connection) -> frozenset[str]:
+    """Everything that the manifests of accepted exports have proved so far."""
+    found = connection.scalars(select(tables.export.c.manifest).distinct())
+    return frozenset(kind for manifest in found for kind in manifest.split())
+
+
+def freeze(connection: Connection, now: datetime) -> Freeze | None:
+    """The freeze that holds now; one that is over is none."""
+    state = tables.state.c
+    statement = select(state.frozen_until, state.frozen_by, state.frozen_why)
+    row = connection.execute(statement).one()
+    if row.frozen_until is None or row.frozen_until <= now:
+        return None
+    return Freeze(until=row.frozen_until, frozen_by=row.frozen_by, why=row.frozen_why)
+
+
+def newest_run(connection: Connection) -> int:
+    """The number of the newest run; 0 without any."""
+    return connection.scalar(select(func.max(tables.run.c.id))) or 0

@@ -7,7 +7,6 @@ a query. A change here is a new revision in `migrations/`, and a test compares t
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import (
@@ -27,22 +26,24 @@ from sqlalchemy import (
 )
 from sqlalchemy import table as named_table
 
-from reconcile.model import Acceptance, ClaimOrigin, DeleteGuard, EtagKind, IfMatch, Outcome, Status
+from reconcile.model import (
+    Acceptance,
+    ClaimOrigin,
+    DeleteGuard,
+    EtagKind,
+    IfMatch,
+    Outcome,
+    ProtectionKind,
+    Status,
+)
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from sqlalchemy.engine import Dialect
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The revision of `migrations/` that these tables are; revisions are numbers of four digits."""
-
-
-class ProtectionKind(StrEnum):
-    """What a protection by hand names."""
-
-    ID = "id"
-    TAG = "tag"
-    NUMBER = "number"
-    NAME = "name"
 
 
 class Moment(TypeDecorator[datetime]):
@@ -111,8 +112,13 @@ state = Table(
     Column("id", String(32), primary_key=True),
     Column("pbx_url", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("serial", Integer, nullable=False, server_default="0"),
+    Column("frozen_until", Moment),
+    Column("frozen_by", Prose),
+    Column("frozen_why", Prose),
 )
-"""One row: which state this is and which PBX it belongs to; "" until the first run."""
+"""One row: which state this is, which PBX it belongs to ("" until the first run), how often it was
+written, and until when its deletes are frozen."""
 
 run = Table(
     "run",
@@ -147,8 +153,10 @@ export = Table(
     Column("rules", Text, nullable=False),
     Column("history", Boolean, nullable=False),
     Column("vetoes", Integer, nullable=False),
+    Column("manifest", Text, nullable=False, server_default=""),
+    Column("policy", Text, nullable=False, server_default=""),
 )
-"""The accepted exports; `fill` is a JSON object."""
+"""The accepted exports; `fill` and `policy` are JSON objects ("": made before they were kept)."""
 
 claim = Table(
     "claim",

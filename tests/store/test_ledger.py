@@ -19,14 +19,14 @@ from reconcile.model import (
     IfMatch,
     Outcome,
     Probe,
+    ProtectionKind,
+    ProtectionRecord,
     RunRecord,
     Status,
     StoredPlan,
 )
 from reconcile.store import migrate
 from reconcile.store.ledger import Ledger
-from reconcile.store.rows import ProtectionRecord
-from reconcile.store.tables import ProtectionKind
 
 
 def learn(ledger: Ledger, run_id: int, **more: object) -> None:

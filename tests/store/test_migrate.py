@@ -27,7 +27,7 @@ from reconcile.store import engine, tables
 def revision(tmp_path):
     """Makes a folder with one more revision, whose upgrade does what is said."""
 
-    def make(body: str, number: int = 3) -> Path:
+    def make(body: str, number: int = 4) -> Path:
         folder = tmp_path / f"more 100% {number}"
         folder.mkdir()
         lines = [f"    {line}" for line in dedent(body).strip().splitlines()]
@@ -77,9 +77,12 @@ def test_the_migrated_state_has_exactly_the_tables_of_the_program(state, tmp_pat
 
 
 def shape(state) -> dict[object, list[str]]:
-    """Every table and index as SQL; a table's lines in any order, as they have no meaning."""
+    """Every table and index as SQL; a table's lines in any order, as they have no meaning.
+
+    Neither have the quotes that SQLite puts around a table's name once it was renamed.
+    """
     return {
-        name: sorted(line.strip().rstrip(",") for line in sql.splitlines())
+        name: sorted(line.strip().rstrip(",").replace('"', "") for line in sql.splitlines())
         for _, name, sql in state.schema()
         if sql and name != "alembic_version"
     }
@@ -99,9 +102,9 @@ def test_alembic_on_its_own_is_told_the_way(tmp_path: Path) -> None:
 
 def test_an_upgrade_creates_the_state_and_says_so(bare) -> None:
     result = bare.upgrade()
-    assert (result.from_revision, result.to_revision, result.backup) == ("", "0002", None)
+    assert (result.from_revision, result.to_revision, result.backup) == ("", "0003", None)
     assert result.changed
-    assert str(result) == f"{bare.path} was created, empty, with schema 0002."
+    assert str(result) == f"{bare.path} was created, empty, with schema 0003."
     assert bare.sql("SELECT pbx_url, created_at FROM state") == [("", "2026-03-01 02:30:00.000000")]
 
 
@@ -109,7 +112,7 @@ def test_a_second_upgrade_has_nothing_to_do_and_says_so(state) -> None:
     before = content(state.path)
     result = state.upgrade()
     assert not result.changed
-    assert str(result) == f"{state.path} has schema 0002 already: nothing to do."
+    assert str(result) == f"{state.path} has schema 0003 already: nothing to do."
     assert result.backup is None
     assert content(state.path) == before
 
@@ -131,7 +134,7 @@ def test_a_state_of_the_first_schema_keeps_everything_but_its_proof(bare) -> Non
         bare.open()
     assert "reconcile db upgrade" in caught.value.hint
     result = bare.upgrade()
-    assert (result.from_revision, result.to_revision) == ("0001", "0002")
+    assert (result.from_revision, result.to_revision) == ("0001", "0003")
     assert [line for line in content(result.backup) if '"probe" VALUES' in line]
     assert bare.check().ok
     with bare.open() as ledger:
@@ -167,8 +170,8 @@ def test_an_upgrade_keeps_the_data_and_a_copy_of_what_was(state, revision) -> No
     before = content(state.path)
     more = revision("op.add_column('claim', sa.Column('note', sa.Text))")
     result = state.upgrade(more)
-    assert (result.from_revision, result.to_revision) == ("0002", "0003")
-    assert result.backup == state.path.with_name("reconcile.db.0002-20260301T023000Z.bak")
+    assert (result.from_revision, result.to_revision) == ("0003", "0004")
+    assert result.backup == state.path.with_name("reconcile.db.0003-20260301T023000Z.bak")
     assert result.backup.stat().st_mode & 0o777 == 0o600
     assert content(result.backup) == before
     assert str(result.backup) in str(result)
@@ -226,14 +229,14 @@ def test_a_revision_that_fails_leaves_the_old_schema_its_number_and_its_data(
         with op.batch_alter_table("export") as batch:
             batch.drop_column("rules")
         """
-    second = revision(f"{dedent(done)}\n{failure}", number=4)
+    second = revision(f"{dedent(done)}\n{failure}", number=5)
     with pytest.raises(error):
         state.upgrade(first, second)
     assert content(state.path) == before
     [copy] = state.path.parent.glob("*.bak")
     assert content(copy) == before
     state.open().close()
-    assert state.upgrade(first).to_revision == "0003"
+    assert state.upgrade(first).to_revision == "0004"
 
 
 def test_a_first_revision_that_fails_leaves_an_empty_file_that_can_be_upgraded(
@@ -305,8 +308,8 @@ def test_a_backup_stands_beside_the_state_and_never_overwrites(state) -> None:
         ledger.adopt([state.claim(1)])
         copies = [state.backup(), state.backup()]
         assert [copy.name for copy in copies] == [
-            "reconcile.db.0002-20260301T023000Z.bak",
-            "reconcile.db.0002-20260301T023000Z-1.bak",
+            "reconcile.db.0003-20260301T023000Z.bak",
+            "reconcile.db.0003-20260301T023000Z-1.bak",
         ]
         assert {copy.stat().st_mode & 0o777 for copy in copies} == {0o600}
     assert content(copies[0]) == content(copies[1]) == content(state.path)
@@ -365,7 +368,7 @@ def test_a_check_tells_what_the_state_is_and_changes_nothing(state) -> None:
     result = state.check()
     assert result.ok
     assert (result.path, result.state_id, result.pbx_url) == (state.path, name, state.pbx_url)
-    assert (result.revision, result.journal_mode) == ("0002", "wal")
+    assert (result.revision, result.journal_mode) == ("0003", "wal")
     assert (result.claims, result.runs, result.unresolved) == (2, 1, 0)
     assert state.path.read_bytes() == before
 
