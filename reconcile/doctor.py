@@ -91,6 +91,7 @@ def _export(config: Config, world: World) -> Iterator[Check]:
             max_age_hours=config.crm.max_age_hours,
             format=config.crm.format,
             inactive=config.crm.inactive,
+            manifest=config.crm.manifest,
         )
     except ReconcileError as error:
         yield from _failures("export", error)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from reconcile.crm.manifests import Asked
+
 _SAMPLES: Final = 3
 _LISTED: Final = 25
 """Problems that are listed, of all kinds together; the rest is counted."""
@@ -92,6 +94,7 @@ def read(
     max_age_hours: float | None,
     format: str = "auto",  # noqa: A002 - the word of the config
     inactive: Inactive = "keep",
+    manifest: Asked = "auto",
 ) -> CrmSnapshot:
     """The complete content of the newest export that `source`, a path or glob under `base`, means.
 
@@ -107,6 +110,7 @@ def read(
         max_age_hours=max_age_hours,
         format=format,
         inactive=inactive,
+        manifest=manifest,
     )
     if found.problems or found.snapshot is None:
         message = f"The CRM export {found.name} can't be used."
@@ -123,6 +127,7 @@ def describe(
     max_age_hours: float | None = None,
     format: str = "auto",  # noqa: A002 - the word of the config
     inactive: Inactive = "keep",
+    manifest: Asked = "auto",
 ) -> Reading:
     """How `read` would read it, with what it would refuse. Without `now` any age will do.
 
@@ -136,6 +141,7 @@ def describe(
         max_age_hours=max_age_hours,
         format=format,
         inactive=inactive,
+        manifest=manifest,
     )
     shown = Reading(
         name=found.name,
@@ -174,6 +180,7 @@ def _examine(
     max_age_hours: float | None,
     format: str,  # noqa: A002 - the word of the config
     inactive: Inactive,
+    manifest: Asked,
 ) -> _Examined:
     listed = () if isinstance(location, str | Place) else location
     place = location if isinstance(location, Place) else Place(source=str(location), base=base)
