@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import canaries
 import pytest
 from amounts import figures
 from hypothesis import HealthCheck, settings
@@ -14,10 +15,24 @@ settings.load_profile("untimed")
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Figures travel with the test's report, from whichever process it ran in."""
+    """Figures travel with the test's report, from whichever process it ran in.
+
+    And whatever a test says or writes is looked through for secrets.
+    """
     outcome = yield
     if call.when == "teardown":
-        outcome.get_result().user_properties.extend(("figures", said) for said in figures())
+        report = outcome.get_result()
+        report.user_properties.extend(("figures", said) for said in figures())
+        if said := canaries.left_behind(report.sections, item.funcargs.get("tmp_path")):
+            report.outcome, report.longrepr = "failed", said
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_in_shared_folders(tmp_path_factory):
+    """The folders that tests share, at the very end; theirs alone were looked through before."""
+    yield
+    found = list(canaries.in_shared_folders(tmp_path_factory.getbasetemp()))
+    assert not found, "\n".join(found)
 
 
 def pytest_terminal_summary(terminalreporter):

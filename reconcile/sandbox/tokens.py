@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LIFETIME: Final = 3600.0
 """Seconds."""
+MARK: Final = "sandbox-token-"
+"""What every token begins with, so that one is recognised wherever it should not be."""
 
 
 class Tokens:
@@ -37,7 +39,7 @@ class Tokens:
         given = f"{client_id}\0{client_secret}".encode()
         if not hmac.compare_digest(given, self._client):
             return None
-        token, now = secrets.token_urlsafe(48), self._clock()
+        token, now = f"{MARK}{secrets.token_urlsafe(48)}", self._clock()
         with self._lock:
             kept = {t: end for t, end in self._live.items() if end > now} if keep else {}
             self._live = {**kept, token: now + LIFETIME}
