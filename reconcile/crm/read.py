@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reconcile.crm import formats, looks, records, sources
+from reconcile.crm import formats, looks, manifests, records, sources
 from reconcile.crm.columns import Columns, Inactive, assign
 from reconcile.crm.sources.place import Place
 from reconcile.errors import ExportRejected, Problem
 from reconcile.model import CrmSnapshot, ExportColumn, ExportSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from reconcile.crm.manifests import Asked
@@ -79,6 +79,7 @@ class _Examined:
 
     name: str
     table: formats.Table | None = None
+    said: tuple[manifests.Statement, ...] = ()
     columns: Columns = field(default_factory=Columns)
     snapshot: CrmSnapshot | None = None
     problems: tuple[Problem, ...] = ()
@@ -99,8 +100,8 @@ def read(
     """The complete content of the newest export that `source`, a path or glob under `base`, means.
 
     `mapping` is the configuration's `crm.columns` (its rules stand in `columns`), `inactive` its
-    `crm.inactive` (see `records`). Without `max_age_hours` the export may be of any age. Raises
-    ExportRejected with all problems found.
+    `crm.inactive` (see `records`), `manifest` its `crm.manifest` (see `manifests`). Without
+    `max_age_hours` the export may be of any age. Raises ExportRejected with all problems found.
     """
     found = _examine(
         source,
@@ -155,8 +156,11 @@ def describe(
     shown = _with_form(shown, found.table)
     if found.snapshot is None:
         return shown
-    notes = records.notes(found.table, found.columns.columns, found.snapshot.records)
-    return replace(_with_content(shown, found.snapshot), notes=tuple(notes))
+    notes = (
+        *manifests.notes(found.said, found.table),
+        *records.notes(found.table, found.columns.columns, found.snapshot.records),
+    )
+    return replace(_with_content(shown, found.snapshot), notes=notes)
 
 
 def _meant(source: str | Path | Sequence[Path], base: Path) -> str | Sequence[Path]:
@@ -186,24 +190,50 @@ def _examine(
     place = location if isinstance(location, Place) else Place(source=str(location), base=base)
     name, origin = (listed[0].name, str(listed[0])) if listed else (place.name, place.origin)
     problems: tuple[Problem, ...] = ()
+    with_manifests = manifest != "ignore"
     try:
-        originals = _each(listed) if listed else sources.fetch(place, now=now)
+        originals = (
+            _each(listed, manifests=with_manifests)
+            if listed
+            else sources.fetch(place, now=now, manifests=with_manifests)
+        )
         name = _name(originals)
         origin = originals[0].origin if len(originals) == 1 else origin
         problems = _age_problems(originals, now=now, max_age_hours=max_age_hours)
+        said, unreadable = manifests.statements(originals)
+        wrong = manifests.differences(said, originals, now=now, max_age_hours=max_age_hours)
+        problems += (*unreadable, *wrong)
         table = formats.read_files([(o.name, o.content) for o in originals], format=format)
     except ExportRejected as error:
         found = _Examined(name=name, problems=(*problems, *error.problems), hint=error.hint)
         return _located(found, origin)
     columns = assign(table.header, mapping, row=table.header_row, inactive=inactive)
     problems += (*table.problems, *columns.problems)
+    problems += tuple(_manifest_problems(said, originals, table, manifest))
     snapshot = None
     if not (table.problems or columns.problems):
-        snapshot = _snapshot(originals, table, columns.columns)
+        snapshot = _snapshot(originals, table, columns.columns, said if with_manifests else None)
         problems += records.id_problems(snapshot.records, columns.columns)
         problems += records.gone_problems(snapshot.records, columns.columns)
-    found = _Examined(name=name, table=table, columns=columns, snapshot=snapshot, problems=problems)
+    found = _Examined(
+        name=name, table=table, said=said, columns=columns, snapshot=snapshot, problems=problems
+    )
     return _located(found, origin)
+
+
+def _manifest_problems(
+    said: Sequence[manifests.Statement],
+    originals: Sequence[sources.Original],
+    table: formats.Table,
+    asked: Asked,
+) -> Iterator[Problem]:
+    """What the number of records that came out has against what is said of it."""
+    if asked == "ignore":
+        return
+    if not table.problems:
+        yield from manifests.miscounts(said, originals, table)
+    if asked == "required":
+        yield from manifests.missing(said, originals, table)
 
 
 def _located(found: _Examined, origin: str) -> _Examined:
@@ -221,10 +251,14 @@ def _located(found: _Examined, origin: str) -> _Examined:
     )
 
 
-def _each(paths: Sequence[Path]) -> tuple[sources.Original, ...]:
-    """Files that were named one by one, and must be all parts of an export."""
-    formats.check_parts([path.name for path in paths])
-    return tuple(sources.load(path) for path in paths)
+def _each(paths: Sequence[Path], *, manifests: bool) -> tuple[sources.Original, ...]:
+    """Files that were named one by one, and must be all parts of an export.
+
+    A shell that expands a glob names their manifests as well.
+    """
+    exports = [path for path in paths if not sources.is_manifest(path.name)] or paths
+    formats.check_parts([path.name for path in exports])
+    return tuple(sources.load(path, manifests=manifests) for path in exports)
 
 
 def _name(originals: Sequence[sources.Original]) -> str:
@@ -253,8 +287,12 @@ def _sha256(originals: Sequence[sources.Original]) -> str:
 
 
 def _snapshot(
-    originals: Sequence[sources.Original], table: formats.Table, columns: tuple[ExportColumn, ...]
+    originals: Sequence[sources.Original],
+    table: formats.Table,
+    columns: tuple[ExportColumn, ...],
+    said: Sequence[manifests.Statement] | None,
 ) -> CrmSnapshot:
+    """What was read; without `said`, nobody asked for a proof of it."""
     frame = records.build(table, columns)
     ignored = sum(table.ignored.values())
     numbers, lossy = records.numbers(frame)
@@ -265,15 +303,21 @@ def _snapshot(
         sha256=_sha256(originals),
         content=table.digest(),
         size=sum(len(original.content) for original in originals),
-        generated_at=min(original.modified_at for original in originals),
+        generated_at=min((*(o.modified_at for o in originals), *_made(said or ()))),
         rows=len(frame) + ignored,
         columns=columns,
         rejected=ignored,
         gone=int(frame["gone"].sum()),
         numbers=numbers,
         lossy=lossy,
+        manifest="" if said is None else manifests.proved(said, table),
     )
     return CrmSnapshot(source=evidence, records=frame, text=table.text)
+
+
+def _made(said: Iterable[manifests.Statement]) -> Iterator[datetime]:
+    """When the export was made, by its manifests: a copy may have a younger time of its own."""
+    return (statement.made for statement in said if statement.made is not None)
 
 
 # ---------------------------------------------------------------------------- describing

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from reconcile.crm.columns import normal
 from reconcile.crm.formats import accounts, joining, plain
 from reconcile.crm.formats.choice import check_parts, choose
-from reconcile.crm.formats.packed import listed, unpack
+from reconcile.crm.formats.packed import is_packed, listed, unpack
 from reconcile.crm.formats.plain import FORMATS, described
-from reconcile.crm.formats.table import Table
+from reconcile.crm.formats.table import Table, Tally
 from reconcile.crm.problems import rejected
 from reconcile.errors import ExportRejected
 
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from reconcile.crm.formats.packed import File
     from reconcile.errors import Problem
 
-__all__ = ["FORMATS", "Table", "check_parts", "described", "read", "read_files"]
+__all__ = [
+    "FORMATS",
+    "Table",
+    "Tally",
+    "check_parts",
+    "described",
+    "is_packed",
+    "read",
+    "read_files",
+]
 
 
 def read(content: bytes, *, format: str = "auto") -> Table:  # noqa: A002 - the word of the config
@@ -55,7 +64,9 @@ def read_files(
     _refuse_twins(table, chosen.doubtful, format)
     left = chosen.left_out
     if chosen.accounts and accounts.are_needed(table):
-        table = accounts.add(table, _read(chosen.accounts, format, named=True))
+        theirs = _read(chosen.accounts, format, named=True)
+        tallies = [replace(tally, accounts=True) for tally in theirs.tallies]
+        table = replace(accounts.add(table, theirs), tallies=(*table.tallies, *tallies))
     else:
         left = (*left, *(file.name for file in chosen.accounts))
     told = [*ways, f"{len(chosen.contacts)} parts"] if len(chosen.contacts) > 1 else ways
@@ -83,9 +94,9 @@ def _unpacked(files: Sequence[tuple[str, bytes]]) -> tuple[list[File], list[str]
     """All files that come out, and in what they were packed."""
     found: list[File] = []
     ways: list[str] = []
-    for name, content in files:
+    for given, (name, content) in enumerate(files):
         way, members = unpack(name, content)
-        found += members
+        found += [replace(member, given=given) for member in members]
         ways += [way] if way and way not in ways else []
     return found, ways
 
@@ -104,12 +115,19 @@ def _read(files: Sequence[File], format: str, *, named: bool) -> Table:  # noqa:
             hint = hint or error.hint
         else:
             kinds.append(kind)
-            parts = (name,) if name else ()
-            tables.append(replace(table, problems=_in_file(table.problems, name), parts=parts))
+            tables.append(_counted(table, file, name))
     if problems:
         problems += (problem for table in tables for problem in table.problems)
         raise ExportRejected(problems[0].message, problems=tuple(problems), hint=hint)
     return tables[0] if len(tables) == 1 else joining.join(kinds, tables)
+
+
+def _counted(table: Table, file: File, name: str) -> Table:
+    """The table of one file, with its name wherever a person could ask for it."""
+    tally = Tally(given=file.given, file=name, records=len(table.lines), trailer=table.trailer)
+    parts = (name,) if name else ()
+    problems = _in_file(table.problems, name)
+    return replace(table, problems=problems, parts=parts, tallies=(tally,))
 
 
 def _in_file(problems: Sequence[Problem], name: str) -> tuple[Problem, ...]:

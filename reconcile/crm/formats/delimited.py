@@ -4,7 +4,7 @@ Every cell stays the text that it is: `007`, `NA` and `+49 …` are values. `lay
 the text is whole; only then does Arrow cut it into columns, as Arrow itself forgives lost quotes.
 
 What is no record is named here, dropped by rule, and counted: titles above the header, Salesforce's
-footer, and what monday puts between its groups.
+footer, a trailer that says how many records there are, and what monday puts between its groups.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from reconcile.crm.formats import footers, groups
+from reconcile.crm.formats import footers, groups, trailers
 from reconcile.crm.formats.decoding import decode
 from reconcile.crm.formats.layout import Layout, inspect
 from reconcile.crm.formats.limits import CELL_LIMIT
-from reconcile.crm.formats.table import Table
+from reconcile.crm.formats.table import Table, Trailer
 from reconcile.crm.problems import rejected
 from reconcile.errors import Problem
 
@@ -79,7 +79,9 @@ def read(content: bytes, *, is_header: IsHeader) -> Table:
     content = _FORMULA.sub(rb'"=""\1"""', text.encode())
     header = _below_titles(content, is_header) or _first_line(content)
     whole = content.rfind(b"\n") + 1
-    footer = _footer_start(content[:whole], after=header.end, delimiter=header.delimiter)
+    trailer = _trailer(content[:whole], header)
+    above = trailer.start if trailer else whole
+    footer = _footer_start(content[:above], after=header.end, delimiter=header.delimiter)
     body = memoryview(content)[header.end : footer]
     line = content.count(b"\n", 0, header.end) + 1
     layout = inspect(body, delimiter=header.delimiter, header=header.cells, line=line)
@@ -98,8 +100,11 @@ def read(content: bytes, *, is_header: IsHeader) -> Table:
         text=text,
         cells=() if problems else _only(cells, kept),
         lines=lines[kept],
-        ignored=_ignored(layout, header.titles, content[footer:whole], dropped),
+        ignored=_ignored(
+            layout, header.titles, (content[footer:above], content[above:whole]), dropped
+        ),
         problems=problems,
+        trailer=Trailer(trailer.row, trailer.records) if trailer else None,
     )
 
 
@@ -203,7 +208,16 @@ def _split(line: str, delimiter: str, *, strict: bool = True) -> tuple[str, ...]
     return tuple(rows[0]) if rows else ("",)
 
 
-# ---------------------------------------------------------------------------- the footer
+# ---------------------------------------------------------------------------- below the records
+
+
+def _trailer(content: bytes, header: _Header) -> trailers.Found | None:
+    return trailers.find(
+        content,
+        after=header.end,
+        width=len(header.cells),
+        split=lambda line: _split(line, header.delimiter, strict=False),
+    )
 
 
 def _footer_start(content: bytes, *, after: int, delimiter: str) -> int:
@@ -280,15 +294,20 @@ def _only(cells: tuple[pa.ChunkedArray, ...], kept: Flags) -> tuple[pa.ChunkedAr
 
 
 def _ignored(
-    layout: Layout, titles: Sequence[str], footer: bytes, dropped: Mapping[str, Flags]
+    layout: Layout,
+    titles: Sequence[str],
+    below: tuple[bytes, bytes],
+    dropped: Mapping[str, Flags],
 ) -> dict[str, int]:
-    """Why lines are no records → how many."""
-    below = footer.decode().splitlines()
-    headings, written = (sum(map(_has_content, lines)) for lines in (titles, below))
+    """Why lines are no records → how many; `below` them are a footer and a trailer."""
+    others = (titles, *(text.decode().splitlines() for text in below))
+    headings, footer, trailer = (sum(map(_has_content, lines)) for lines in others)
+    empty = sum(map(len, others)) - headings - footer - trailer
     counts = {
-        "line without content": layout.blanks + len(titles) + len(below) - headings - written,
+        "line without content": layout.blanks + empty,
         "title above the header": headings,
-        "line of the report's footer": written,
+        "line of the report's footer": footer,
+        "trailer with the number of records": trailer,
         **{why: int(rows.sum()) for why, rows in dropped.items()},
     }
     return {why: count for why, count in counts.items() if count}

@@ -56,6 +56,7 @@ def join(kinds: Sequence[str], tables: Sequence[Table]) -> Table:
         parts=tuple(part for table in tables for part in table.parts),
         part=np.repeat(np.arange(len(tables)), [len(table.lines) for table in tables]),
         notes=tuple(note for table in tables for note in table.notes),
+        tallies=tuple(tally for table in tables for tally in table.tallies),
     )
 
 

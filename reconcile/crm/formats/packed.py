@@ -51,11 +51,18 @@ class File:
     load: Callable[[], bytes] = field(repr=False)
     packed: bool = False
     """Whether it is one of the members of an archive."""
+    given: int = 0
+    """The place of the file, or of the archive, among those that were given."""
 
     @classmethod
     def of(cls, name: str, content: bytes) -> File:
         """A file whose content is there."""
         return cls(name, lambda: content)
+
+
+def is_packed(content: bytes) -> bool:
+    """Whether it is an archive, or a workbook, which is one, too."""
+    return content.startswith((_GZIP, *_ZIP))
 
 
 def unpack(name: str, content: bytes) -> tuple[str, tuple[File, ...]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,6 +22,27 @@ if TYPE_CHECKING:
     Offsets = NDArray[np.integer[Any]]
     Flags = NDArray[np.bool_]
     IsHeader = Callable[[Sequence[str]], bool]
+
+
+class Trailer(NamedTuple):
+    """What the last line of a text says of the text."""
+
+    row: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many records came out of one file, and how many should have."""
+
+    given: int
+    """The place of the file, or of what it was packed in, among those that were given."""
+    file: str
+    """Its name, as in `Table.parts`; "" if it is the export's own."""
+    records: int
+    trailer: Trailer | None
+    accounts: bool = False
+    """Whether its records are the accounts of contacts in another file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +73,10 @@ class Table:
     """Of each record its place in `parts`; empty if there is one file only."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it was put together."""
+    trailer: Trailer | None = None
+    """Of a single file."""
+    tallies: tuple[Tally, ...] = ()
+    """One for each file that it was read from."""
 
     def digest(self) -> str:
         """SHA-256 of headers and cells: the same however often they are packed or saved anew."""

@@ -12,10 +12,11 @@ import shlex
 import stat
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconcile.crm.problems import rejected
-from reconcile.crm.sources import nights
+from reconcile.crm.sources import beside, nights
 from reconcile.crm.sources.nights import Found
 from reconcile.crm.sources.original import (
     SIZE_LIMIT,
@@ -25,11 +26,10 @@ from reconcile.crm.sources.original import (
     readable,
     too_large,
     unfinished,
+    with_manifests,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reconcile.crm.sources.place import Place
     from reconcile.errors import ExportRejected
 
@@ -41,12 +41,13 @@ _KINDS: Final = {
 }
 
 
-def fetch(place: Place) -> tuple[Original, ...]:
-    """The files of one export in their order.
+def fetch(place: Place, *, manifests: bool = True) -> tuple[Original, ...]:
+    """The files of one export in their order, with their manifests if asked for.
 
     Raises ExportRejected (`export_missing`, `export_incomplete`, `export_unreadable`, …).
     """
-    return tuple(load(path) for path in find(place.source, base=place.base))
+    paths = find(place.source, base=place.base)
+    return tuple(load(path, manifests=manifests) for path in paths)
 
 
 def find(source: str, *, base: Path) -> tuple[Path, ...]:
@@ -60,7 +61,7 @@ def find(source: str, *, base: Path) -> tuple[Path, ...]:
             return _named(path)
         # Path.glob takes no absolute pattern, and would take a bracket in `base` for one.
         names = glob.glob(source, root_dir=base, recursive=True)  # noqa: PTH207 - see above
-        matches = [_found(base / name) for name in names if not (base / name).is_dir()]
+        matches = [_found(path) for path in map(base.joinpath, names) if _may_be_export(path)]
         if not matches:
             raise missing(f"no file matches {source}")
         night = nights.newest(matches)
@@ -68,6 +69,10 @@ def find(source: str, *, base: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise _unreadable(path, error) from error
     return tuple(base / found.path for found in night)
+
+
+def _may_be_export(path: Path) -> bool:
+    return not (path.is_dir() or beside.is_manifest(path.name))
 
 
 def _named(path: Path) -> tuple[Path, ...]:
@@ -92,13 +97,29 @@ def _found(path: Path) -> Found:
     return Found(path=str(path), written=written / 1e9)
 
 
-def load(path: Path) -> Original:
-    """Read a file whole. Raises ExportRejected if it is no file, is too large, or is changing."""
+def load(path: Path, *, manifests: bool = False) -> Original:
+    """Read a file whole, and then its manifests, as they are written after it.
+
+    Raises ExportRejected if it is no file, is too large, or is changing.
+    """
+    original = _load(path, limit=SIZE_LIMIT)
+    if not manifests:
+        return original
+    try:
+        with os.scandir(path.parent) as entries:
+            names = beside.manifests(path.name, (entry.name for entry in entries))
+    except OSError as error:
+        raise _unreadable(path.parent, error) from error
+    paths = [str(path.parent / name) for name in names]
+    return with_manifests(original, paths, lambda p: _load(Path(p), limit=beside.SIZE_LIMIT))
+
+
+def _load(path: Path, *, limit: int) -> Original:
     if unfinished(path.name):
         raise being_written("its name says that it is still being written")
     try:
         before = path.lstat()
-        _check_kind(before)
+        _check_kind(before, limit=limit)
         content, after = _content(path)
     except FileNotFoundError:
         raise missing("there is no such file") from None
@@ -121,13 +142,13 @@ def _content(path: Path) -> tuple[bytes, os.stat_result]:
         return file.read(), os.fstat(file.fileno())
 
 
-def _check_kind(state: os.stat_result) -> None:
+def _check_kind(state: os.stat_result, *, limit: int) -> None:
     kind = stat.S_IFMT(state.st_mode)
     if kind != stat.S_IFREG:
         what = _KINDS.get(kind, "a device or socket")
         raise rejected("export_not_a_file", f"it is {what}", hint="name the file itself")
-    if state.st_size > SIZE_LIMIT:
-        raise too_large(state.st_size)
+    if state.st_size > limit:
+        raise too_large(state.st_size, limit=limit)
 
 
 def _identity(state: os.stat_result) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from reconcile.crm.problems import rejected
 from reconcile.errors import ExportRejected, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
 SIZE_LIMIT: Final = 200 * 1024 * 1024
@@ -23,6 +24,11 @@ CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far in the future a file's time may be before it proves nothing."""
 _UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".crdownload", ".download")
 """Names that uploaders and browsers give to what they are still writing."""
+_OF_THE_EXPORT: Final = ("export_", "manifest_")
+_MANIFEST: Final = (
+    "look at the job that writes the manifest; what counts as one: docs/sources.md; if there is"
+    ' none, set crm.manifest = "auto"'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,10 @@ class Original:
     """The path or the address that it came from, without user, password and query."""
     content: bytes = field(repr=False)
     modified_at: datetime
+    manifests: tuple[Original, ...] = ()
+    """What lay beside it when it had been read, and may say what it is."""
+    unread: tuple[Problem, ...] = ()
+    """Why some of what lay there could not be read."""
 
     @property
     def sha256(self) -> str:
@@ -66,6 +76,22 @@ def age_problems(
     return ()
 
 
+def with_manifests(
+    original: Original, paths: Iterable[str], load: Callable[[str], Original]
+) -> Original:
+    """The same with its manifests; one that can't be read is a problem, as it may say no."""
+    manifests, unread = list[Original](), list[Problem]()
+    for path in paths:
+        try:
+            manifests.append(load(path))
+        except ExportRejected as error:
+            name = readable(path.rpartition("/")[2])
+            unread += (
+                replace(problem, code="manifest_mismatch", file=name) for problem in error.problems
+            )
+    return replace(original, manifests=tuple(manifests), unread=tuple(unread))
+
+
 def hint(origin: str, code: str) -> str:
     """The next command for somebody whose export from there was refused with this code."""
     if "://" in origin:
@@ -80,7 +106,9 @@ def hint(origin: str, code: str) -> str:
         )
     if code == "export_wrong_format":
         return f"look into the file, and at the login of the job that fetches it: head {file}"
-    again = "let the CRM export again, then: " if code.startswith("export_") else ""
+    if code == "manifest_missing":
+        return f"{_MANIFEST}, then: reconcile columns {file}"
+    again = "let the CRM export again, then: " if code.startswith(_OF_THE_EXPORT) else ""
     return f"{again}reconcile columns {file}"
 
 
@@ -92,6 +120,8 @@ def _hint_afar(origin: str, code: str) -> str:
         return f"look at the job that writes {origin}, then: reconcile doctor"
     if code == "export_wrong_format":
         return f"look at what {origin} answers, and at the login for it, then: reconcile doctor"
+    if code.startswith("manifest_"):
+        return f"{_MANIFEST}, then: reconcile doctor"
     return f"fetch {origin} by hand into a FILE, and look how it is read: reconcile columns FILE"
 
 
@@ -121,10 +151,10 @@ def being_written(message: str) -> ExportRejected:
     return rejected("export_being_written", message, hint=hint)
 
 
-def too_large(size: int | None = None) -> ExportRejected:
+def too_large(size: int | None = None, *, limit: int = SIZE_LIMIT) -> ExportRejected:
     """More bytes than any contact list has; how many, if that is known."""
     has = "more bytes than that" if size is None else f"{size:,} bytes"
-    message = f"it has {has}; the limit is {SIZE_LIMIT:,}"
+    message = f"it has {has}; the limit is {limit:,}"
     return rejected("export_too_large", message, hint="export contacts only, without notes")
 
 

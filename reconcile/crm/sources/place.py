@@ -6,11 +6,13 @@ Must never show a secret: what is shown of an address has no user, password, que
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
+from reconcile import secrecy
 from reconcile.core import locations
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ class Place:
     timeout: float = 60.0
     """Seconds for connecting, and for each wait for the next bytes."""
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def __post_init__(self) -> None:
+        """Have the secret left out of whatever a library says of it, as HTTP Basic too."""
+        basic = f"{self.user}:{self.secret}".encode()
+        for secret in (self.secret, b64encode(basic).decode()) if self.secret else ():
+            secrecy.keep(secret)
 
     @property
     def kind(self) -> Kind:

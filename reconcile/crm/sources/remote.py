@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconcile.core import locations
 from reconcile.crm.problems import rejected
-from reconcile.crm.sources import nights
+from reconcile.crm.sources import beside, nights
 from reconcile.crm.sources.nights import Found
 from reconcile.crm.sources.original import (
     SIZE_LIMIT,
@@ -25,6 +25,7 @@ from reconcile.crm.sources.original import (
     too_large,
     unfinished,
     unreachable,
+    with_manifests,
 )
 from reconcile.errors import ConfigError, ExportRejected, MissingExtra, Problem
 
@@ -53,14 +54,14 @@ _KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 _DOCTOR: Final = "then: reconcile doctor"
 
 
-def fetch(place: Place) -> tuple[Original, ...]:
-    """The files of one export in their order.
+def fetch(place: Place, *, manifests: bool = True) -> tuple[Original, ...]:
+    """The files of one export in their order, with their manifests if asked for.
 
     Raises ExportRejected (`export_missing`, `export_incomplete`, `export_unreachable`, …),
     MissingExtra without fsspec, and ConfigError for a driver that is not there or not to be had so.
     """
     store = _Store(place)
-    return tuple(store.load(path) for path in store.find())
+    return tuple(store.load(path, manifests=manifests) for path in store.find())
 
 
 class _Store:
@@ -80,7 +81,8 @@ class _Store:
         if not glob.has_magic(self._path):
             return self._named()
         infos = self._asked(lambda: self._files.glob(self._path, detail=True))
-        matches = [self._found(info) for info in infos.values() if info["type"] == "file"]
+        found = [self._found(info) for info in infos.values() if info["type"] == "file"]
+        matches = [match for match in found if not beside.is_manifest(match.name)]
         if not matches:
             raise missing(f"no file matches {self._place.origin}")
         night = nights.newest(matches)
@@ -93,8 +95,19 @@ class _Store:
             nights.refuse_half(self._found(info), self._beside(self._path))
         return (self._path,)
 
-    def load(self, path: str) -> Original:
-        """A file whole, if it is one, has a bearable size, and stays what it is meanwhile."""
+    def load(self, path: str, *, manifests: bool) -> Original:
+        """A file whole, and then its manifests, as they are written after it."""
+        original = self._load(path, limit=SIZE_LIMIT)
+        if not manifests:
+            return original
+        self._files.invalidate_cache()
+        paths = {found.name: found.path for found in self._beside(path)}
+        names = beside.manifests(original.name, paths)
+        found = (paths[name] for name in names)
+        return with_manifests(original, found, lambda p: self._load(p, limit=beside.SIZE_LIMIT))
+
+    def _load(self, path: str, *, limit: int) -> Original:
+        """A file, if it is one, has a bearable size, and stays what it is meanwhile."""
         found = Found(path=path, written=0)
         if unfinished(found.name):
             raise being_written("its name says that it is still being written")
@@ -102,8 +115,8 @@ class _Store:
         if before["type"] != "file":
             what = f"it is a {before['type']}"
             raise rejected("export_not_a_file", what, hint="name the file itself")
-        if before["size"] > SIZE_LIMIT:
-            raise too_large(before["size"])
+        if before["size"] > limit:
+            raise too_large(before["size"], limit=limit)
         content = self._asked(lambda: self._read(path))
         after = self._info(path)
         if _identity(before) != _identity(after) or len(content) != after["size"]:
