@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconcile.model import Status
+from reconcile.report.inert import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ class Watch:
     def ended(self, report: Report) -> None:
         """Success, or failure, with the exit code and the headline."""
         suffix = "" if report.status in _FINE else "/fail"
-        self.ping(suffix, f"exit {int(report.exit_code)}: {report.headline}")
+        self.ping(suffix, f"exit {int(report.exit_code)}: {printable(report.headline)}")
 
 
 @contextmanager

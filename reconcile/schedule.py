@@ -23,6 +23,7 @@ from apscheduler.triggers.cron import CronTrigger
 from reconcile import notify, run
 from reconcile.errors import ConfigError, ReconcileError
 from reconcile.model import Exit
+from reconcile.report.inert import printable
 
 if TYPE_CHECKING:
     from reconcile.config import Config
@@ -196,5 +197,5 @@ def night(config: Config, world: World) -> Exit:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"reconcile: {line}\n")
+    sys.stderr.write(f"reconcile: {printable(line)}\n")
     sys.stderr.flush()

@@ -10,11 +10,11 @@ import re
 import zlib
 from base64 import b64encode
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 SECRET: Final = "canary-secret-7Q"
 WRONG: Final = "canary-secret-wrong"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from canaries import SECRET
+
 from reconcile import config, run
 from reconcile.planning import Request
 from reconcile.session import World
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from reconcile.sandbox import Book, SandboxServer
 
-SECRET = "canary-secret-7Q"
 HEADER = ["Record ID", "First Name", "Last Name", "Company Name", "Email", "Phone Number"]
 
 

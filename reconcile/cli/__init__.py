@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command and exit with the code of section 7 of the design."""
+    _leave_no_core()
     _show_what_the_terminal_cannot()
     sys.exit(_code(args))
 
@@ -47,6 +49,12 @@ def _code(args: Sequence[str] | None) -> int:
 
         return explain_bug(error)
     return int(code) if isinstance(code, int) else int(Exit.CONVERGED)
+
+
+def _leave_no_core() -> None:
+    """No memory image on disk, whatever crashes: it would hold the secret and the token."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def _show_what_the_terminal_cannot() -> None:
@@ -80,7 +88,7 @@ def _aborted(abort: click.exceptions.Abort) -> int:
 
 def _explain(error: ReconcileError) -> int:
     """What happened, where, what was not done, and the next command."""
-    from reconcile.report.text import printable
+    from reconcile.report.inert import printable
 
     click.echo(f"reconcile: {printable(error.message)}", err=True)
     for problem in error.problems:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from reconcile import __version__
+from reconcile import __version__, secrecy
 from reconcile.model import Exit
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def explain_bug(error: Exception) -> int:
     head = f"reconcile {__version__}, Python {platform.python_version()}, {sys.platform}\n"
     handle, name = tempfile.mkstemp(prefix="reconcile-crash-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(head + without_secrets("".join(traceback.format_exception(error)), os.environ))
+        told = secrecy.without("".join(traceback.format_exception(error)))
+        file.write(head + without_secrets(told, os.environ))
     click.echo(
         f"reconcile: a bug stopped this command ({type(error).__name__}). Nothing more was deleted."
         f"\n  The details are in {name}; please report them."

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from reconcile.report.text import printable
+from reconcile.report.inert import json_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def as_json(value: Any) -> str:  # noqa: ANN401 - any of our frozen dataclasses, or several
     """One JSON document; times in ISO 8601."""
-    return json.dumps(_plain(value), ensure_ascii=False, default=str)
+    return json_text(json.dumps(_plain(value), ensure_ascii=False, default=str))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - as above

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import httpx
 
+from reconcile import secrecy
 from reconcile.errors import PbxError, PbxRefused, PbxUnreachable, PbxUntrusted
 from reconcile.pbx.connection import Connection, origin_of
 from reconcile.pbx.failures import Transient, from_reply, said
@@ -153,6 +154,7 @@ class TokenAuth(httpx.Auth):
                 hint="Put the address and port of the 3CX console into pbx.url.",
                 code="pbx_untrusted",
             )
+        secrecy.keep(value)
         life = max(_EARLY * _seconds(document.get("expires_in")), _MIN_LIFE)
         return _Token(value=value, renew_at=self._monotonic() + life)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from reconcile import secrecy
 from reconcile.errors import ConfigError
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -43,6 +44,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         """Normalise the address and refuse what is empty or out of range."""
+        secrecy.keep(self.client_secret)
         object.__setattr__(self, "url", origin(self.url))
         if not self.client_id or not self.client_secret:
             missing = "client secret" if self.client_id else "client id"
@@ -81,9 +83,13 @@ def origin_of(url: httpx.URL) -> str:
 
 def _parsed(url: str) -> httpx.URL:
     try:
-        return httpx.URL(url.strip())
-    except httpx.InvalidURL as error:
+        # Twice: httpx drops the scheme's own port only of a scheme in lower case.
+        parsed = httpx.URL(str(httpx.URL(url.strip())))
+        if ":" in parsed.host:
+            parsed = parsed.copy_with(host=ipaddress.IPv6Address(parsed.host).compressed)
+    except (httpx.InvalidURL, ValueError) as error:
         raise _bad("is no address") from error
+    return parsed
 
 
 def _is_loopback(host: str) -> bool:

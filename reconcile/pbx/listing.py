@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import pairwise
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal
 
 from reconcile.errors import PbxUntrusted
@@ -34,6 +35,8 @@ _READ_OR_REFUSED: Final = (HTTPStatus.OK, HTTPStatus.BAD_REQUEST)
 _SMALL: Final = 20
 """Contacts in a page that no PBX can find too many."""
 _MAX_CONTACTS: Final = 10_000_000
+_MAX_BYTES: Final = 256 * 1024 * 1024
+"""Of all answers of one reading: half a million contacts with all their properties."""
 _ENDLESS: Final = "it names a next page after its last one"
 _MOVED: Final = "its pages don't join, as if contacts moved while they were read"
 
@@ -83,6 +86,25 @@ class _Reading:
         return f"it counted {counts} contacts before/after and sent {len(self.page)}"
 
 
+class _Volume:
+    """What has been received of one reading; several lanes add to it."""
+
+    def __init__(self) -> None:
+        self._received = 0
+        self._lock = Lock()
+
+    def begin(self) -> None:
+        """Another reading."""
+        self._received = 0
+
+    def add(self, size: int) -> None:
+        """Count an answer. Raises PbxUntrusted: what never ends must not fill the memory."""
+        with self._lock:
+            self._received += size
+            if self._received > _MAX_BYTES:
+                raise _contradiction(f"sent more than {_MAX_BYTES >> 20} MiB of contacts")
+
+
 class Listing:
     """Reads all contacts of a session's PBX.
 
@@ -94,6 +116,7 @@ class Listing:
         self._session = session
         self.paging: Literal["", "skip", "key"] = ""
         """How the last listing was read; "" before the first."""
+        self._volume = _Volume()
         self._page_size = PAGE_SIZE
         self._listed: int | None = None
         """How many contacts the last listing had; None before the first."""
@@ -129,6 +152,7 @@ class Listing:
 
         Raises PbxUntrusted if it lists nobody any more: lost rights look like an empty phonebook.
         """
+        self._volume.begin()
         reply = self._reply({"filter": f"Id eq {contact_id}"}, top=1)
         if reply.status != HTTPStatus.OK:
             return contact_id in self.read().ids
@@ -142,6 +166,7 @@ class Listing:
 
     def matching(self, expression: str) -> Page:
         """All contacts that satisfy a filter, however many; raises PbxUntrusted for others."""
+        self._volume.begin()
         first = self._page({"filter": expression})
         if not first:
             if first.has_more:
@@ -173,6 +198,7 @@ class Listing:
         return 0 if reply.status == HTTPStatus.OK else odata.top_limit(reply.body) or PAGE_SIZE
 
     def _read_once(self, way: _Way, progress: _Progress) -> _Reading:
+        self._volume.begin()
         before = self._count()
         try:
             page, problem = odata.merge(way(before, progress)), ""
@@ -317,6 +343,7 @@ class Listing:
         size = min(top or self._page_size, self._page_size)
         target = f"{CONTACTS}?{odata.query(top=size, **options)}"
         reply = self._session.get(target, expected=_READ_OR_REFUSED)
+        self._volume.add(len(reply.body))
         if reply.status == HTTPStatus.OK or not 1 < (limit := odata.top_limit(reply.body)) < size:
             return reply
         self._page_size = limit

@@ -21,7 +21,7 @@ from reconcile.errors import PbxUntrusted
 from reconcile.model import Contact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 BASE: Final = "/xapi/v1"
 CONTACTS: Final = f"{BASE}/Contacts"
@@ -31,6 +31,14 @@ PAGE_SIZE: Final = 100
 
 MAX_ID: Final = 2**31 - 1
 """Ids are int32."""
+MAX_TEXT: Final = 64 * 1024
+"""Characters of one value of a contact; 3CX takes 2,048 at most."""
+MAX_PROPERTIES: Final = 500
+"""Properties of the contacts of a page; 3CX has some twenty."""
+_MAX_DEPTH: Final = 16
+"""Levels inside a value that is no text."""
+_MAX_EXPLAINED: Final = 1024 * 1024
+"""Bytes of a body that is asked for its words."""
 _MAX_WORDS: Final = 300
 _MAX_TITLE: Final = 80
 _MAX_DETAILS: Final = 10
@@ -45,7 +53,7 @@ _LITERAL: Final = re.compile(r"'(?:[^']|'')*'?")
 _TOP_LIMIT: Final = re.compile(r"limit of '([0-9]{1,6})' for Top query")
 _CODE: Final = re.compile(r"(?<![A-Za-z0-9_.])[A-Z0-9_]+(?:\.[A-Z0-9_]+)*")
 _MARKUP: Final = re.compile(r"<\s*[a-zA-Z!/?]")
-_TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,500})", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^<>]*>([^<]{1,500})", re.IGNORECASE)
 
 _MEANING: Final = {
     "CONTACTS_SPECIFY_PHONE_NUMBER": "a contact needs a number in PhoneNumber",
@@ -208,8 +216,11 @@ def parse_contact(body: bytes, *, etag_header: str = "") -> tuple[Contact, dict[
 
 def as_contact(entity: Mapping[str, Any], *, etag: str = "") -> Contact:
     """An entity as a contact. Raises PbxUntrusted without a proper Id."""
-    texts = ((name, _text(value)) for name, value in entity.items() if name != "Id")
-    fields = {name: text for name, text in texts if text and not _is_annotation(name)}
+    _check_properties(entity)
+    own = {name: value for name, value in entity.items() if not _is_annotation(name)}
+    texts = {name: _text(value) for name, value in own.items() if name != "Id"}
+    _bounded(list(texts.values()))
+    fields = {name: text for name, text in texts.items() if text}
     return Contact(id=_id_of(entity), fields=fields, etag=etag)
 
 
@@ -240,6 +251,7 @@ def version_of(header: str | None) -> str:
 def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body, parse_constant=_no_constant)
+        document = _whole(document) if _SURROGATE.search(body) else document
     except (ValueError, RecursionError) as error:
         said = explain(body)
         raise _untrusted(said.text or "nothing where JSON belongs") from error
@@ -247,7 +259,7 @@ def _document(body: bytes) -> dict[str, Any]:
         raise _untrusted("JSON that is no object")
     if "error" in document and not {"value", "Id"} & document.keys():
         raise _untrusted(f"success with an error inside: {explain(body).text}")
-    return _whole(document) if _SURROGATE.search(body) else document
+    return document
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -298,13 +310,29 @@ def _is_annotation(name: str) -> bool:
 
 def _columns(entities: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[str]]:
     names = {name for entity in entities for name in entity}
+    _check_properties(names)
     return {
-        name: [
-            value if type(value := entity.get(name)) is str else _text(value) for entity in entities
-        ]
+        name: _bounded(
+            [
+                value if type(value := entity.get(name)) is str else _text(value)
+                for entity in entities
+            ]
+        )
         for name in names
         if name != "Id" and not _is_annotation(name)
     }
+
+
+def _check_properties(names: Collection[str]) -> None:
+    if len(names) > MAX_PROPERTIES:
+        raise _untrusted(f"contacts of {len(names):,} properties")
+
+
+def _bounded(texts: list[str]) -> list[str]:
+    """The texts; raises PbxUntrusted if one is longer than any of a phonebook is."""
+    if (longest := max(map(len, texts), default=0)) > MAX_TEXT:
+        raise _untrusted(f"a contact with a text of {longest:,} characters")
+    return texts
 
 
 def _text(value: object) -> str:
@@ -313,7 +341,16 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if _is_deeper(value, _MAX_DEPTH):
+        raise _untrusted(f"a contact with a value of more than {_MAX_DEPTH} levels")
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return not levels or any(_is_deeper(each, levels - 1) for each in inside)
 
 
 # ---------------------------------------------------------------------------- errors
@@ -349,6 +386,7 @@ class Explanation:
 
 def explain(body: bytes) -> Explanation:
     """What an error body says: OData or OAuth JSON, text, HTML, or nothing at all."""
+    body = body[:_MAX_EXPLAINED]
     text = body.decode("utf-8-sig", "replace").strip()
     if not text:
         return Explanation(kind=BodyKind.EMPTY)

@@ -9,27 +9,31 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-import time
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
+import httpcore
 import httpx
 
 from reconcile import __version__
 from reconcile.errors import ConfigError, PbxUntrusted
-from reconcile.pbx import odata
+from reconcile.pbx import deadline, odata
 from reconcile.pbx.connection import Connection, origin_of
-from reconcile.pbx.failures import Transient, is_redirect, redirected
+from reconcile.pbx.failures import is_redirect, redirected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-MAX_BODY: Final = 64 * 1024 * 1024
-"""Bytes of one answer; a page of 100 contacts has some 50,000."""
+MAX_BODY: Final = 16 * 1024 * 1024
+"""Bytes of one answer. A page of 100 contacts has some 50,000; with all texts as long as 3CX takes
+them, and escaped, it has 5 million."""
 _PATIENCE: Final = 10
 """An answer may take this many timeouts as a whole, however steadily it drips."""
+
+_IDLE: Final = 5.0
+"""Seconds that a connection is kept without a request."""
 
 TOKEN_PATH: Final = "/connect/token"  # noqa: S105 - a path, not a secret
 DEFS_TARGET: Final = f"{odata.BASE}/Defs?{odata.query(select='Id')}"
@@ -88,6 +92,7 @@ class Gate(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send it and bound its answer. Raises PbxUntrusted before a byte leaves."""
         self._check(request)
+        deadline.begin(_PATIENCE * self._connection.timeout)
         response = self._wire.handle_request(request)
         if is_redirect(response.status_code):
             response.close()
@@ -96,7 +101,7 @@ class Gate(httpx.BaseTransport):
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             response.close()
             raise _untrusted("compressed an answer that was asked for as it is")
-        response.stream = _Bounded(response.stream, patience=_PATIENCE * self._connection.timeout)
+        response.stream = _Bounded(response.stream)
         return response
 
     def _check(self, request: httpx.Request) -> None:
@@ -115,11 +120,10 @@ class Gate(httpx.BaseTransport):
 
 
 class _Bounded(httpx.SyncByteStream):
-    """A body of at most `MAX_BODY` bytes that is whole within `patience` seconds."""
+    """A body of at most `MAX_BODY` bytes."""
 
-    def __init__(self, stream: object, *, patience: float) -> None:
+    def __init__(self, stream: object) -> None:
         self._stream: httpx.SyncByteStream = stream  # type: ignore[assignment]  # a sync response
-        self._deadline = time.monotonic() + patience
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
@@ -127,8 +131,6 @@ class _Bounded(httpx.SyncByteStream):
             size += len(chunk)
             if size > MAX_BODY:
                 raise _untrusted(f"sent an answer of more than {MAX_BODY >> 20} MiB")
-            if time.monotonic() > self._deadline:
-                raise Transient("The answer of 3CX took too long to arrive.")
             yield chunk
 
     def close(self) -> None:
@@ -137,9 +139,17 @@ class _Bounded(httpx.SyncByteStream):
 
 def open_wire(connection: Connection) -> httpx.HTTPTransport:
     """Kept-alive connections, one per lane, and one for the token that all lanes wait for."""
-    lanes = connection.concurrency + 1
-    limits = httpx.Limits(max_connections=lanes, max_keepalive_connections=lanes)
-    return httpx.HTTPTransport(verify=_tls(connection), limits=limits, trust_env=False)
+    lanes, tls = connection.concurrency + 1, _tls(connection)
+    wire = httpx.HTTPTransport(verify=tls, trust_env=False)
+    # httpx has no parameter for a network backend yet (encode/httpx, pull request 3749).
+    wire._pool = httpcore.ConnectionPool(  # noqa: SLF001 - see above
+        ssl_context=tls,
+        max_connections=lanes,
+        max_keepalive_connections=lanes,
+        keepalive_expiry=_IDLE,
+        network_backend=deadline.PatientBackend(),
+    )
+    return wire
 
 
 def open_client(wire: httpx.BaseTransport, connection: Connection, rules: Rules) -> httpx.Client:

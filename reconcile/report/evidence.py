@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from reconcile.errors import UsageError
 from reconcile.report import files
+from reconcile.report.inert import json_text
 from reconcile.report.model import ContactPart
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def pack(parts: Iterable[ContactPart], path: Path) -> None:
         gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as lines,
     ):
         for part in parts:
-            lines.write(part.model_dump_json().encode() + b"\n")
+            lines.write(json_text(part.model_dump_json()).encode() + b"\n")
 
 
 def path(directory: Path, run_id: int) -> Path:

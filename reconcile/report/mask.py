@@ -21,6 +21,7 @@ _KEY = re.compile(
 )
 _GROUP = re.compile(r"(?<=^company )(.+)(?=: \d+ of \d+ \()")
 """The company of a finding that one loses many contacts."""
+_ADDRESS = re.compile(r"(?<!\S)\S+@\S+")
 _INTERNATIONAL = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 
 
@@ -118,6 +119,6 @@ def sentence(plain: str, shown: Mapping[str, str]) -> str:
     for text in sorted(filter(None, shown), key=len, reverse=True):
         plain = plain.replace(text, shown[text])
     plain = _RECORD.sub(lambda m: f"{m[1]} ({name(m[2])})", plain)
-    plain = re.sub(r"\S+@\S+", lambda m: email(m[0]), plain)
+    plain = _ADDRESS.sub(lambda m: email(m[0]), plain)
     plain = _KEY.sub(lambda m: number(m[0]), plain)
     return _INTERNATIONAL.sub(lambda m: number(m[0]), plain)

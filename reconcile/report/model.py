@@ -22,6 +22,7 @@ from reconcile.model import (
     Status,
     Verdict,
 )
+from reconcile.report.inert import json_text
 
 
 class _Part(BaseModel):
@@ -197,4 +198,4 @@ class Report(_Part):
 
     def to_json(self) -> str:
         """The content of report.json."""
-        return self.model_dump_json(indent=2, by_alias=True) + "\n"
+        return json_text(self.model_dump_json(indent=2, by_alias=True)) + "\n"

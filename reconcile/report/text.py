@@ -6,7 +6,6 @@ nothing in it is read as markup.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import IO, TYPE_CHECKING, Final
 
 from rich import box
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconcile.model import Level, Outcome, Status, Verdict
+from reconcile.report.inert import printable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MARKS: Final = {Level.BLOCK: "BLOCK", Level.APPROVE: "APPROVE", Level.INFO: "info"}
 _STYLES: Final = {Level.BLOCK: "bold red", Level.APPROVE: "bold yellow", Level.INFO: "dim"}
 _LISTED: Final = 20
+_LONGEST: Final = 400
+"""Characters of a cell; 3CX takes 255 for a field. report.json has all of them."""
 _WIDTH: Final = 100
 """Columns where the output is no terminal, so that a log reads the same everywhere."""
 
@@ -45,15 +47,7 @@ def render(report: Report, file: IO[str], *, full: bool = False) -> None:
     for title, rows in _sections(report):
         _contacts(console, title, rows, limit)
     _rest(console, report)
-    console.print(Text(next_step(report)))
-
-
-def printable(text: str) -> str:
-    """Control, bidi and other invisible characters shown as their code: they can't act."""
-    return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} else c
-        for c in text
-    )
+    console.print(Text(printable(next_step(report))))
 
 
 def next_step(report: Report) -> str:
@@ -89,7 +83,7 @@ def _inputs(console: Console, report: Report) -> None:
     lines = [f"{run}, {report.run.command}, mode {report.run.mode}, {_time(report.run.started_at)}"]
     if s := report.source:
         lines.append(
-            f"export {printable(s.name)}: {s.records:,} records, {s.format}, {s.encoding},"
+            f"export {s.name}: {s.records:,} records, {s.format}, {s.encoding},"
             f" made {_time(s.generated_at)}, sha256 {s.sha256[:12]}"
         )
     if p := report.pbx:
@@ -104,14 +98,14 @@ def _inputs(console: Console, report: Report) -> None:
                 " the window for an edit in between, and can't close it."
             )
     for line in lines:
-        console.print(Text(line, style="dim"))
+        console.print(Text(printable(line), style="dim"))
 
 
 def _probed(p: PbxPart) -> str:
     """What the delete guard rests on."""
     if p.probe is None:
         return "Nothing is proved yet about the ETags of this version of 3CX."
-    return printable(f"probed {_time(p.probe.probed_at)}: {p.probe.detail}")
+    return f"probed {_time(p.probe.probed_at)}: {p.probe.detail}"
 
 
 def _counts(console: Console, report: Report) -> None:
@@ -157,13 +151,18 @@ def _contacts(console: Console, title: str, rows: list[ContactPart], limit: int 
     for part in rows[:limit]:
         table.add_row(
             Text(str(part.id)),
-            Text(printable(", ".join(filter(None, (part.name, part.company))))),
-            Text(printable("\n".join(part.numbers)).replace("\\u000a", "\n")),
-            Text(printable(_why(part))),
+            Text(_cut(", ".join(filter(None, (part.name, part.company))))),
+            Text("\n".join(map(_cut, part.numbers))),
+            Text(_cut(_why(part))),
         )
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(Text(f"… and {len(rows) - limit:,} more; all of them: --full"))
+
+
+def _cut(text: str) -> str:
+    """A cell of a table: one contact must not fill the screen."""
+    return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 def _why(part: ContactPart) -> str:

@@ -146,7 +146,7 @@ def test_what_is_not_there_or_not_allowed_is_told_apart(office):
         assert said.code == 2
         assert "3CX has no contact 99999." in said.err
     target = office.managed[0]["Id"]
-    wrong = office("contact", "delete", target, RECONCILE_3CX_SECRET="not-this-one")
+    wrong = office("contact", "delete", target, RECONCILE_3CX_SECRET="canary-secret-wrong")
     assert wrong.code == 6
     assert "rejected the client id" in wrong.err
     office.set("protect = { ids = []", f"protect = {{ ids = [{target}]")

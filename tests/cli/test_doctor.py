@@ -129,10 +129,10 @@ def test_an_unknown_header_sends_to_columns(set_up):
 
 
 def test_a_pbx_that_is_away_or_says_no_is_told_apart(set_up):
-    wrong = set_up("doctor", RECONCILE_3CX_SECRET="not-this-one")
+    wrong = set_up("doctor", RECONCILE_3CX_SECRET="canary-secret-wrong")
     assert wrong.code == 6
     assert "FAIL  token: " in wrong.out
-    assert "not-this-one" not in wrong.out
+    assert "canary-secret-wrong" not in wrong.out
 
     set_up.server.fail(method="GET", path_prefix="/xapi/v1/Contacts", status=403, times=9)
     forbidden = set_up("doctor")

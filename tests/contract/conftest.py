@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import canaries
 import pytest
 from company import SECRET
 from contract.phonebook import NOW, Evening, Pbx, small_book
@@ -39,7 +40,8 @@ def folder(migrated, stack):
     """A place with a state in it, gone after the case: there are thousands."""
     place = Path(stack.enter_context(TemporaryDirectory()))
     shutil.copytree(migrated, place, dirs_exist_ok=True)
-    return place
+    yield place
+    assert not list(canaries.in_files(place))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from contract.phonebook import (
 )
 from contract.values import COMPANIONS, NUMBERS, hints, pairs, rhythms, rows, singles, switches
 
-from reconcile import byhand
+from reconcile import restoring
 from reconcile.errors import PbxError, PbxRefused, PbxUnreachable
 from reconcile.model import DeleteGuard, Exit, Level, Outcome
 from reconcile.sandbox.switches import Switches
@@ -264,7 +264,7 @@ def test_token(start, name):
 def test_wrong_secret(start, name):
     """Rejected credentials are tried once: whoever tries again may be locked out."""
     value = SINGLES[name]
-    pbx = start(switches(value), secret="wrong")
+    pbx = start(switches(value), secret="canary-secret-wrong")
     answers = [_read(pbx, FIRST), _read(pbx, FIRST)]
     if name == "token_error=500":
         assert all(isinstance(a, PbxUnreachable) for a in answers)
@@ -293,14 +293,14 @@ def test_restore(evening, folder, name):
     server = made.pbx.server
     server.switches = switches(value)
     with ends():
-        done = byhand.restore_once(company.config, company.world(), run_id=made.run_id)
+        done = restoring.restore_once(company.config, company.world(), run_id=made.run_id)
     assert [r.contact_id for r in done] == [FIRST, LAST]
     assert all(r.done.strip() for r in done)
     back = {r.contact_id for r in done if r.ok}
     assert back == {FIRST, LAST} or name in UNRESTORED, done
     assert sum(company.slept) <= MAX_WAITED
     made.pbx.heal()
-    again = byhand.restore_once(company.config, company.world(), run_id=made.run_id)
+    again = restoring.restore_once(company.config, company.world(), run_id=made.run_id)
     assert all(r.ok for r in again), again
     now = [content(dict(row.fields)) for row in server.book.rows()]
     assert {c: now.count(c) for c in buried} == dict.fromkeys(buried, 1)

@@ -131,7 +131,7 @@ def test_a_lost_answer_is_found_out_by_looking(
 def test_wrong_credentials_are_refused(
     sandbox: Callable[..., tuple[SandboxServer, PbxReader]], now: datetime
 ) -> None:
-    server, reader = sandbox(3, secret="wrong")
+    server, reader = sandbox(3, secret="canary-secret-wrong")
     with pytest.raises(PbxRefused, match="rejected the client id"):
         reader.snapshot(now=now)
     assert len(server.requests) == 1

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from reconcile.pbx.client import PbxReader
 
 TOKEN = "POST /connect/token"
-CONNECTION = Connection(url="https://pbx.example.com", client_id="me", client_secret="canary")
+CONNECTION = Connection(
+    url="https://pbx.example.com", client_id="me", client_secret="canary-secret-5f1d"
+)
 
 
 def test_the_token_is_asked_for_as_a_form_and_without_a_bearer(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 import reconcile
-from reconcile.errors import PbxUnreachable, PbxUntrusted
+from reconcile.errors import PbxUntrusted
 from reconcile.pbx import transport
-from reconcile.pbx.client import Connection, PbxWriter
-from reconcile.pbx.transport import READING, WRITING, Gate, Rules
+from reconcile.pbx.client import PbxWriter
+from reconcile.pbx.transport import READING, WRITING, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,20 +93,9 @@ def test_an_answer_that_never_ends_is_cut_off(
 ) -> None:
     huge = b'{"value":[' + b" " * transport.MAX_BODY
     pbx.answers("GET", r"Contacts\?", body=huge)
-    with pytest.raises(PbxUntrusted, match="more than 64 MiB"):
+    with pytest.raises(PbxUntrusted, match="more than 16 MiB"):
         reader.find("Tag", "x")
     assert slept == []
-
-
-def test_an_answer_that_drips_for_ever_is_given_up() -> None:
-    wire = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(b"x")))
-    impatient = Connection(
-        url="https://pbx.example.com", client_id="me", client_secret="s", timeout=1e-9
-    )
-    request = httpx.Request("GET", f"{impatient.url}/xapi/v1/Contacts")
-    answer = Gate(wire, impatient, READING).handle_request(request)
-    with pytest.raises(PbxUnreachable, match="took too long"):
-        answer.read()
 
 
 def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked(
@@ -130,7 +118,7 @@ def test_every_request_says_who_asks_and_wants_it_uncompressed(
 
 
 def test_no_cookie_comes_back(pbx: FakePbx, reader: PbxReader) -> None:
-    pbx.extra_headers["Set-Cookie"] = "RefreshTokenCookie=canary; Path=/"
+    pbx.extra_headers["Set-Cookie"] = "RefreshTokenCookie=canary-token-9; Path=/"
     reader.find("Tag", "x")
     reader.find("Tag", "x")
     assert not [seen for seen in pbx.requests if "cookie" in seen.headers]
