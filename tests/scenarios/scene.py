@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconcile.report.model import ContactPart, Report
 
 SIZE = 240
-FORMER = 7
+FORMER = 12
 """Left and was deleted in an earlier night."""
 LEAVERS = (5, 6)
 """Absent since last night; due tonight."""
