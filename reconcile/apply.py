@@ -35,6 +35,7 @@ from reconcile.model import (
     ContentMatch,
     Decision,
     DeleteGuard,
+    Held,
     IfMatch,
     Outcome,
     Precondition,
@@ -134,15 +135,18 @@ class Applied:
     stopped: str = ""
     """Why the rest was not attempted; "" if all was."""
     interrupted: bool = False
+    held: Held | None = None
+    """What was no longer true of the run, if that stopped it."""
 
 
 class _Stop(Exception):
     """Nothing more is deleted in this run."""
 
-    def __init__(self, outcome: ContactOutcome, why: str) -> None:
+    def __init__(self, outcome: ContactOutcome, why: str, held: Held | None = None) -> None:
         super().__init__(why)
         self.outcome = outcome
         self.why = why
+        self.held = held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,8 @@ class Tools:
     journal: Journal
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    held: Callable[[], Held | None]
+    """Why the run may not delete now; asked right before each DELETE."""
 
 
 def execute(
@@ -183,7 +189,7 @@ def execute(
         except _Stop as stop:
             outcomes.append(stop.outcome)
             rest = _not_attempted(plan, len(outcomes), f"the run stopped: {stop.why}")
-            return Applied(outcomes=(*outcomes, *rest), stopped=stop.why)
+            return Applied(outcomes=(*outcomes, *rest), stopped=stop.why, held=stop.held)
         progress(len(outcomes), len(plan.deletes))
     return Applied(outcomes=tuple(outcomes))
 
@@ -233,6 +239,8 @@ class _Hand:
             precondition, attempt.sent = self._precondition(attempt, contact), contact
             if attempt.action_id is None:
                 attempt.action_id = self._intend(decision, contact, entity)
+            if (held := self.tools.held()) is not None:
+                raise self._refrained(attempt, held)
             answer = self.tools.writer.delete(contact.id, precondition)
             if (outcome := self._outcome(attempt, answer)) is not None:
                 return outcome
@@ -396,6 +404,12 @@ class _Hand:
     def _stop(self, attempt: _Attempt, outcome: Outcome, why: str) -> _Stop:
         label = f"contact {attempt.decision.contact.id}"
         return _Stop(self._end(attempt, outcome, why), f"{label}: {why}")
+
+    def _refrained(self, attempt: _Attempt, held: Held) -> _Stop:
+        """No DELETE is sent any more; one that was sent before may still be on its way."""
+        under_way = attempt.in_doubt and not attempt.without_effect
+        outcome = Outcome.UNCONFIRMED if under_way else Outcome.NOT_ATTEMPTED
+        return _Stop(self._end(attempt, outcome, held.why), held.why, held)
 
 
 @dataclass(slots=True)

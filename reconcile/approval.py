@@ -6,12 +6,15 @@ that plan's report: when the ground has moved since, it is asked again.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from reconcile.core import policy
 from reconcile.errors import ApprovalRefused
 from reconcile.model import (
+    PLAN_SCHEMA,
     ContactOutcome,
     Decision,
     Exit,
@@ -55,7 +58,20 @@ def stored_plan(session: Session, digest: str) -> StoredPlan:
             f"The plan {digest} was already applied, in run {stored.used_by_run}.",
             hint="reconcile plan",
         )
-    return _timely(session, stored)
+    return _timely(session, _of_this_state(session, stored))
+
+
+def _of_this_state(session: Session, stored: StoredPlan) -> StoredPlan:
+    """A plan says of which state and which PBX it is; a copied state may hold another's."""
+    canonical, ledger = json.loads(stored.canonical), session.ledger
+    here = {"schema": PLAN_SCHEMA, "state": ledger.state_id, "pbx": ledger.pbx_url}
+    if any(canonical[name] != value for name, value in here.items()):
+        raise ApprovalRefused(
+            f"The plan {stored.digest[:12]} was made from another state, for another 3CX, or by"
+            " another version.",
+            hint="reconcile plan",
+        )
+    return stored
 
 
 def _timely(session: Session, stored: StoredPlan) -> StoredPlan:
@@ -79,7 +95,7 @@ def unchanged_ground(planned: Planned, canonical: Mapping[str, Any]) -> Planned:
     """A person approved what stood in the report: refuse if the ground has moved since.
 
     A new export may have come, but not one in doubt; the doubts must be those that were approved;
-    and the same rules must decide, under the same delete guard.
+    and the same rules must decide, under the same policy.
     """
     result = planned.result
     if result.plan is None:
@@ -105,8 +121,7 @@ def _moved(fresh: Plan, canonical: Mapping[str, Any]) -> list[str]:
     moved = []
     if fresh.rules != canonical["rules"]:
         moved.append("other matching rules or columns")
-    if fresh.guard != canonical["guard"]:
-        moved.append("another delete guard")
+    moved += policy.changed(canonical["policy"], fresh.policy)
     if fresh.source_sha256 != canonical["source"] and fresh.doubts:
         moved.append("a new export that is in doubt itself")
     elif set(fresh.doubts) - set(canonical["doubts"]):

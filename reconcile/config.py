@@ -22,17 +22,19 @@ from pydantic import (
     model_validator,
 )
 
-from reconcile.core import locations, phones
+from reconcile.core import locations, phones, policy
 from reconcile.core.guards import Limits
 from reconcile.core.plan import Protection, Rules
 from reconcile.core.text import name_key
-from reconcile.errors import ConfigError, Problem
-from reconcile.model import DeleteGuard, Mode
+from reconcile.errors import ConfigError, Problem, UsageError
+from reconcile.model import DeleteGuard, Mode, ProtectionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
+
+    from reconcile.model import ProtectionRecord
 
 CONTACT_TYPES: Final = ("3CX", "CRM", "Google", "M365")
 
@@ -66,7 +68,7 @@ class Crm(_Section):
     max_age_hours: float = Field(default=26, gt=0, le=8760)
     inactive: Literal["keep", "gone"] = "keep"
     manifest: Literal["auto", "required", "ignore"] = "auto"
-    sentinels: list[str] = []
+    sentinels: list[Annotated[str, Field(pattern=r"\S")]] = []
     columns: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("region")
@@ -119,6 +121,24 @@ class Protect(_Section):
         if empty:
             raise ValueError(f"has entries that fit no contact: {', '.join(empty)}")
         return self
+
+    def entries(self) -> tuple[tuple[ProtectionKind, str], ...]:
+        """What is named, an entry each, as the state keeps it."""
+        return (
+            *((ProtectionKind.ID, str(i)) for i in self.ids),
+            *((ProtectionKind.TAG, t.strip()) for t in self.tags),
+            *((ProtectionKind.NUMBER, n.strip()) for n in self.numbers),
+            *((ProtectionKind.NAME, n.strip()) for n in self.names),
+        )
+
+    @classmethod
+    def typed(cls, **named: Sequence[int | str]) -> Self:
+        """From a command line. Raises UsageError for entries that fit no contact."""
+        try:
+            return cls.model_validate({key: list(values) for key, values in named.items()})
+        except ValidationError as error:
+            words = "; ".join(_words(e) for e in error.errors(include_url=False))
+            raise UsageError(f"What is to be protected {words}.") from None
 
 
 class Policy(_Section):
@@ -212,15 +232,18 @@ class Config(Document):
 
     base: Path
 
-    def rules(self, *, immediate: bool) -> Rules:
-        """What the decision table needs."""
+    def rules(self, protections: Iterable[ProtectionRecord] = (), *, immediate: bool) -> Rules:
+        """What the decision table needs; `protections` are those that the state keeps."""
+        kept = ((record.kind, record.value) for record in protections)
+        entries = {*self.policy.protect.entries(), *kept}
+        values = {kind: [v for k, v in entries if k is kind] for kind in ProtectionKind}
         return Rules(
             contact_types=frozenset(self.pbx.contact_types),
             protection=Protection.of(
-                ids=self.policy.protect.ids,
-                tags=self.policy.protect.tags,
-                numbers=self.policy.protect.numbers,
-                names=self.policy.protect.names,
+                ids=map(int, values[ProtectionKind.ID]),
+                tags=values[ProtectionKind.TAG],
+                numbers=values[ProtectionKind.NUMBER],
+                names=values[ProtectionKind.NAME],
                 region=self.crm.region,
             ),
             owner_tag=self.policy.owner_tag,
@@ -241,6 +264,16 @@ class Config(Document):
             max_shrink_percent=policy.max_shrink_percent,
             min_matched_percent=policy.min_matched_percent,
         )
+
+    def allowed(self) -> str:
+        """All that lets more or fewer contacts be deleted, for `core.policy` to compare."""
+        numbers = self.policy.model_dump(exclude={"protect"})
+        more = {
+            "delete_guard": self.pbx.delete_guard.value,
+            "manifest": self.crm.manifest,
+            "sentinels": sorted(self.crm.sentinels),
+        }
+        return policy.written(numbers | more)
 
     def client_secret(self, environ: Mapping[str, str]) -> str:
         """The client secret of 3CX, from where the configuration names.
@@ -343,15 +376,21 @@ class HowRead(TypedDict):
 
     mapping: dict[str, str]
     inactive: Literal["keep", "gone"]
+    manifest: Literal["auto", "required", "ignore"]
     format: str
 
 
 def how_read(path: Path, *, format: str | None = None) -> HowRead:  # noqa: A002 - the key's name
     """As the configuration says, or with the defaults if there is none yet; `format` goes first."""
     if not path.exists():
-        return HowRead(mapping={}, inactive="keep", format=format or "auto")
+        return HowRead(mapping={}, inactive="keep", manifest="auto", format=format or "auto")
     crm = load(path).crm
-    return HowRead(mapping=dict(crm.columns), inactive=crm.inactive, format=format or crm.format)
+    return HowRead(
+        mapping=dict(crm.columns),
+        inactive=crm.inactive,
+        manifest=crm.manifest,
+        format=format or crm.format,
+    )
 
 
 def validate(document: dict[str, Any], path: Path) -> Config:

@@ -5,7 +5,7 @@ Reads only, unless `--probe` asks for the proof of the delete guard on a throw-a
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,7 +20,7 @@ from reconcile.report import files
 from reconcile.session import World, connection_of, place_of, reader_of
 from reconcile.store import migrate
 from reconcile.store.ledger import Ledger
-from reconcile.store.lock import RunLock
+from reconcile.store.lock import PbxLock, RunLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,8 @@ def _reports(config: Config) -> Iterator[Check]:
 
 def _state(config: Config) -> Iterator[Check]:
     try:
-        result = migrate.check(config.state.url, base=config.base)
+        reports = config.path(config.report.directory)
+        result = migrate.check(config.state.url, base=config.base, marks=reports)
     except ReconcileError as error:
         yield from _failures("state", error)
         return
@@ -141,15 +142,23 @@ def _pbx(config: Config, world: World, *, state: bool, probe: bool) -> Iterator[
         return
     try:
         # 3CX keeps one live token per client id: asking beside a run would stop that run.
-        held = _lock(config, world) if state else nullcontext()
-        with held, reader_of(connection, world) as reader:
+        with (
+            _lock(config, world, connection.url, state=state),
+            reader_of(connection, world) as reader,
+        ):
             yield from _asked(config, world, reader, state=state, probe=probe)
     except LockBusy as error:
         yield from _failures("lock", error)
 
 
-def _lock(config: Config, world: World) -> RunLock:
-    return RunLock(config.state.url, base=config.base, command="doctor", now=world.clock())
+@contextmanager
+def _lock(config: Config, world: World, origin: str, *, state: bool) -> Iterator[None]:
+    url, base = config.state.url, config.base
+    with ExitStack() as held:
+        if state:
+            held.enter_context(RunLock(url, base=base, command="doctor", now=world.clock()))
+        held.enter_context(PbxLock(origin))
+        yield
 
 
 def _asked(
@@ -223,7 +232,8 @@ def _etags(config: Config, listed: PbxSnapshot, proof: Probe | None) -> Iterator
     """What is known of the delete guard, stored for later runs if it was proved now."""
     try:
         url, base = config.state.url, config.base
-        with Ledger.open(url, base=base, pbx_url=listed.url) as ledger:
+        reports = config.path(config.report.directory)
+        with Ledger.open(url, base=base, pbx_url=listed.url, marks=reports) as ledger:
             if proof is not None:
                 ledger.save_probe(proof)
             known = ledger.probe(pbx_url=listed.url, pbx_version=listed.version)

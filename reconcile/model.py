@@ -606,6 +606,10 @@ class Finding:
     exit_code: Exit = Exit.APPROVAL
 
 
+PLAN_SCHEMA: Final = "reconcile-plan/2"
+"""Of a plan's canonical JSON; a plan that another version has stored isn't understood."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Every contact's verdict, and what makes this plan this one."""
@@ -619,6 +623,8 @@ class Plan:
     guard: DeleteGuard
     decisions: tuple[Decision, ...]
     matched: int
+    policy: str = ""
+    """What the configuration allows, as `core.policy` writes it."""
     doubts: tuple[str, ...] = ()
     """Codes of the findings about the reads that a person approves with this plan, sorted."""
 
@@ -644,13 +650,14 @@ class Plan:
             for d in self.deletes
         ]
         document = {
-            "schema": "reconcile-plan/1",
+            "schema": PLAN_SCHEMA,
             "pbx": self.pbx_url,
             "immediate": self.immediate,
             "rules": self.rules,
             "state": self.state_id,
             "source": self.source_sha256,
             "guard": self.guard,
+            "policy": self.policy,
             "doubts": self.doubts,
             "deletes": deletes,
         }
@@ -699,6 +706,14 @@ class Answer:
     """Seconds that the server asks to wait, if it asked."""
     not_found: bool = False
     """The server said in so many words that there is no such contact (404, 410, XAPI.NOT_FOUND)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Why a run may not delete now, or not any more."""
+
+    why: str
+    exit_code: Exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

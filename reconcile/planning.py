@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reconcile import __version__, apply, crm
-from reconcile.core import guards, match, plan
+from reconcile import __version__, apply, crm, hold
+from reconcile.core import guards, match, plan, policy, sides
 from reconcile.errors import ExportRejected, PbxError, Problem, ReconcileError, UsageError
 from reconcile.model import (
     AcceptedExport,
@@ -24,6 +24,7 @@ from reconcile.model import (
     Matching,
     PbxSnapshot,
     Plan,
+    ProtectionRecord,
     StoredPlan,
     Subject,
 )
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from reconcile.model import LedgerView
     from reconcile.report.model import Report
     from reconcile.session import Session
+
+CONFIGURED: Final = "config.toml"
+"""Who protected what the configuration names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,8 @@ class Planned:
     """The export's row for the ledger, if it is to count."""
     repeated: bool = False
     history: bool = False
+    policy_before: str = ""
+    """The policy of the last accepted run; "" if it isn't known."""
 
 
 class _Read(NamedTuple):
@@ -115,7 +121,9 @@ def make(session: Session, request: Request) -> Planned:
         version=__version__,
         delete_guard=config.pbx.delete_guard,
     )
-    empty = replace(empty, findings=resolve_intents(session) if request.record else ())
+    if request.record:
+        keep_protections(session)
+        empty = replace(empty, findings=resolve_intents(session))
     crm_side, crm_problems = _read_crm(session, request)
     pbx_side, pbx_problems = _read_pbx(session)
     if stop := session.world.interrupted():
@@ -131,7 +139,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
     config, now = session.config, read.empty.started_at
     crm_side, pbx_side, empty = read.crm, read.pbx, read.empty
     view = session.ledger.view(now=now)
-    rules = config.rules(immediate=request.immediate)
+    rules = config.rules(view.protections, immediate=request.immediate)
     history = _is_history(config, request, crm_side, now)
     repeated = _is_repeated(view, crm_side)
     matching = match.match(
@@ -168,6 +176,11 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
             probe=probe,
             immediate=request.immediate,
             history=history,
+            policy=config.allowed(),
+            asks_manifest=config.crm.manifest != "ignore",
+            lost_sentinels=sides.absent_ids(crm_side.records, config.crm.sentinels),
+            kept_protections=_kept(config, view),
+            stop_file=hold.stop_file(config),
         )
     )
     made = Plan(
@@ -177,6 +190,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         state_id=session.ledger.state_id,
         source_sha256=crm_side.source.content,
         guard=config.pbx.delete_guard,
+        policy=config.allowed(),
         decisions=decisions,
         matched=len(matching.evidence) - len(decisions),
         doubts=guards.doubts(findings),
@@ -198,9 +212,39 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         accepted=_accepted(read, matching, made, history=history),
         repeated=repeated
         and view.last_accepted is not None
-        and view.last_accepted.rules == fingerprint,
+        and view.last_accepted.rules == fingerprint
+        and view.last_accepted.policy == made.policy,
         history=history,
+        policy_before=view.last_accepted.policy if view.last_accepted else "",
     )
+
+
+def _kept(config: Config, view: LedgerView) -> tuple[str, ...]:
+    """Protections of the state that the configuration named once and names no more."""
+    named = set(config.policy.protect.entries())
+    return tuple(
+        f"{record.kind} {record.value}"
+        for record in view.protections
+        if record.created_by == CONFIGURED and (record.kind, record.value) not in named
+    )
+
+
+def configured(config: Config, now: datetime) -> tuple[ProtectionRecord, ...]:
+    """What the configuration protects, as it is kept in the state."""
+    return tuple(
+        ProtectionRecord(
+            kind=kind, value=value, created_by=CONFIGURED, created_at=now, reason="policy.protect"
+        )
+        for kind, value in config.policy.protect.entries()
+    )
+
+
+def keep_protections(session: Session) -> None:
+    """Write what the configuration protects into the state, where a lost line doesn't undo it."""
+    known = {(record.kind, record.value) for record in session.ledger.protections()}
+    for record in configured(session.config, session.now()):
+        if (record.kind, record.value) not in known:
+            session.ledger.protect(record)
 
 
 def _is_history(config: Config, request: Request, crm_side: CrmSnapshot, now: datetime) -> bool:
@@ -227,6 +271,8 @@ def _accepted(read: _Read, matching: Matching, made: Plan, *, history: bool) -> 
         rules=made.rules,
         history=history,
         vetoes=guards.vetoes_of(made.decisions),
+        manifest=source.manifest,
+        policy=made.policy,
     )
 
 
@@ -241,6 +287,7 @@ def _read_crm(session: Session, request: Request) -> tuple[CrmSnapshot | None, t
             max_age_hours=None if request.export else config.crm.max_age_hours,
             format=config.crm.format,
             inactive=config.crm.inactive,
+            manifest=config.crm.manifest,
         )
     except (ExportRejected, UsageError) as error:
         return None, findings_of(error, Subject.EXPORT)
@@ -301,6 +348,7 @@ def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: b
     if result.plan is None or result.run_id is None or planned.claims is None:
         return
     counts = guards.accepts(result.findings, approved=approved)
+    accepts = counts and not planned.repeated
     stored = StoredPlan(
         run_id=result.run_id,
         digest=result.plan.digest,
@@ -310,11 +358,19 @@ def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: b
     approvable = keep_plan and not planned.history and not result.blocked
     session.ledger.record(
         result.run_id,
-        accepted=planned.accepted if counts and not planned.repeated else None,
+        accepted=_with_policy(planned, approved=approved) if accepts else None,
         claims=_remembered(planned.claims, result, counts=counts),
         released=planned.claims.released if counts else (),
         plan=stored if approvable else None,
     )
+
+
+def _with_policy(planned: Planned, *, approved: bool) -> AcceptedExport | None:
+    """A policy that allows more is what later ones are compared with only once it is approved."""
+    accepted, before = planned.accepted, planned.policy_before
+    if accepted is None or approved or not policy.loosened(before, accepted.policy):
+        return accepted
+    return replace(accepted, policy=before)
 
 
 def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> tuple[Claim, ...]:

@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reconcile import apply
+from reconcile import apply, hold
 from reconcile.approval import still_due, stored_plan, unchanged_ground
 from reconcile.core import guards
 from reconcile.errors import PbxError
@@ -36,6 +36,7 @@ from reconcile.session import Session, World, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from reconcile.config import Config
     from reconcile.model import Claim
@@ -60,21 +61,22 @@ def run_once(config: Config, world: World, *, dry_run: bool = False) -> Report:
     with opened(config, world, request.command) as session:
         planned = make(session, request)
         result = planned.result
+        remember(session, planned, approved=False)
         free = config.mode is Mode.AUTO and not dry_run and not (result.blocked or result.asks)
-        if free and result.plan is not None and result.plan.deletes:
-            remember(session, planned, approved=False)
-            result = _carry_out(session, result, result.plan.deletes, by="mode auto")
-        else:
-            remember(session, planned, approved=False)
+        due = result.plan.deletes if result.plan and free and not hold.wanted(session) else ()
+        if due:
+            result = _carry_out(session, result, due, by="mode auto")
         return close(session, result, request)
 
 
 def apply_once(config: Config, world: World, digest: str) -> Report:
     """Delete what that plan approved and what is still due on fresh data.
 
-    Raises ApprovalRefused if the digest is unknown, used, expired or overtaken.
+    Raises ApprovalRefused if the digest is unknown, used, expired or overtaken, or while a person
+    wants that nothing is deleted.
     """
     with opened(config, world, "apply") as session:
+        hold.refuse(session)
         stored = stored_plan(session, digest)
         canonical = json.loads(stored.canonical)
         request = Request(command="apply", immediate=canonical["immediate"])
@@ -118,7 +120,7 @@ def _carry_out(
         deletes=due,
     )
     claims = session.ledger.view(now=session.now()).claims
-    applied = apply_plan(session, approved, run_id)
+    applied = apply_plan(session, approved, run_id, read_at=result.started_at)
     outcomes, disagreement = _verified(
         session, listed, applied.outcomes, run_id=run_id, claims=claims
     )
@@ -126,13 +128,19 @@ def _carry_out(
         result,
         outcomes=(*settled, *outcomes),
         stopped=applied.stopped,
+        held=applied.held,
         interrupted_by=session.world.interrupted() if applied.interrupted else None,
         findings=(*disagreement, *result.findings),
     )
 
 
-def apply_plan(session: Session, approved: apply.ApprovedPlan, run_id: int) -> apply.Applied:
-    """Execute an approved plan with the session's own tools: here the writer is constructed."""
+def apply_plan(
+    session: Session, approved: apply.ApprovedPlan, run_id: int, *, read_at: datetime
+) -> apply.Applied:
+    """Execute an approved plan with the session's own tools: here the writer is constructed.
+
+    `read_at`: when the reading began that the plan was made from.
+    """
     world = session.world
     tools = apply.Tools(
         reader=session.reader,
@@ -140,6 +148,7 @@ def apply_plan(session: Session, approved: apply.ApprovedPlan, run_id: int) -> a
         journal=session.ledger,
         clock=world.clock,
         sleep=world.sleep,
+        held=lambda: hold.held(session, run_id=run_id, read_at=read_at),
     )
     return apply.execute(
         approved,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconcile.pbx.client import Connection, PbxReader
+from reconcile.pbx.connection import origin
 from reconcile.report import files
 from reconcile.store.ledger import Ledger
-from reconcile.store.lock import RunLock
+from reconcile.store.lock import PbxLock, RunLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +62,8 @@ class Session:
     reader: PbxReader
     connection: Connection
     reports: Path
+    locked: Callable[[], bool]
+    """Whether the locks are still this command's."""
 
     def now(self) -> datetime:
         """The world's time."""
@@ -109,9 +112,32 @@ def reader_of(connection: Connection, world: World) -> PbxReader:
     return PbxReader(connection, sleep=world.sleep, trace=world.trace)
 
 
+def state(config: Config) -> Ledger:
+    """The state, for looking, or for a word that must not wait for a run to end.
+
+    Raises StateError.
+    """
+    address, marks = origin(config.pbx.url), config.path(config.report.directory)
+    return Ledger.open(config.state.url, base=config.base, pbx_url=address, marks=marks)
+
+
+@contextmanager
+def local(config: Config, world: World, command: str) -> Iterator[Ledger]:
+    """The state alone, under its lock: for what needs no PBX.
+
+    Raises StateError or LockBusy.
+    """
+    url, base = config.state.url, config.base
+    with (
+        RunLock(url, base=base, command=command, now=world.clock()),
+        state(config) as ledger,
+    ):
+        yield ledger
+
+
 @contextmanager
 def opened(config: Config, world: World, command: str) -> Iterator[Session]:
-    """Secret, report folder, lock, state, connection: whatever is missing stops it before work.
+    """Secret, report folder, locks, state, connection: whatever is missing stops it before work.
 
     Raises ConfigError, StateError or LockBusy. No request is sent yet.
     """
@@ -120,8 +146,9 @@ def opened(config: Config, world: World, command: str) -> Iterator[Session]:
     files.check_writable(reports)
     url, base = config.state.url, config.base
     with (
-        RunLock(url, base=base, command=command, now=world.clock()),
-        Ledger.open(url, base=base, pbx_url=connection.url) as ledger,
+        RunLock(url, base=base, command=command, now=world.clock()) as lock,
+        PbxLock(connection.url) as pbx_lock,
+        Ledger.open(url, base=base, pbx_url=connection.url, marks=reports) as ledger,
         reader_of(connection, world) as reader,
     ):
         yield Session(
@@ -131,4 +158,5 @@ def opened(config: Config, world: World, command: str) -> Iterator[Session]:
             reader=reader,
             connection=connection,
             reports=reports,
+            locked=lambda: lock.still_held() and pbx_lock.still_held(),
         )

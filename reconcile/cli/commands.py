@@ -275,12 +275,9 @@ def report(context: click.Context, run_id: int | None, shape: str, *, full: bool
 def history(context: click.Context, limit: int, *, as_json: bool) -> int:
     """Past runs, the newest first."""
     from reconcile.cli import show
-    from reconcile.pbx.connection import origin
-    from reconcile.store.ledger import Ledger
+    from reconcile.session import state
 
-    config = _config(context)
-    address = origin(config.pbx.url)
-    with Ledger.open(config.state.url, base=config.base, pbx_url=address) as ledger:
+    with state(_config(context)) as ledger:
         runs = ledger.runs(limit=limit)
     click.echo(show.as_json(runs) if as_json else show.history(runs))
     return 0
@@ -317,6 +314,7 @@ def explain(
 @click.option("--run", "run_id", type=int, help="All contacts that this run deleted.")
 @click.option("--contact", "contact_id", type=int, help="One contact, by the Id it had.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be restored.")
+@click.option("--drill", is_flag=True, help="Delete and restore a throw-away contact of our own.")
 @_JSON
 @click.pass_context
 def restore(
@@ -325,21 +323,28 @@ def restore(
     contact_id: int | None,
     *,
     dry_run: bool,
+    drill: bool,
     as_json: bool,
 ) -> int:
     """Put deleted contacts back from their tombstones."""
-    from reconcile import byhand
+    from reconcile import restoring
     from reconcile.cli import show
     from reconcile.cli.world import finishing_world
 
-    if (run_id is None) == (contact_id is None):
-        raise click.UsageError("Name one of --run and --contact.")
-    world = finishing_world()
-    done = byhand.restore_once(
-        _config(context), world, run_id=run_id, contact_id=contact_id, dry_run=dry_run
+    if [run_id is not None, contact_id is not None, drill].count(True) != 1:
+        raise click.UsageError("Name one of --run, --contact and --drill.")
+    if drill and dry_run:
+        raise click.UsageError("A drill deletes and restores a contact of its own; no --dry-run.")
+    config, world = _config(context), finishing_world()
+    if drill:
+        practised = restoring.drill_once(config, world)
+        click.echo(show.as_json(practised) if as_json else show.drill(practised))
+        return int(practised.exit_code)
+    done = restoring.restore_once(
+        config, world, run_id=run_id, contact_id=contact_id, dry_run=dry_run
     )
     click.echo(show.as_json(done) if as_json else show.restored(done))
-    return int(byhand.restored_code(done, world))
+    return int(restoring.restored_code(done, world))
 
 
 @group.command()
@@ -359,26 +364,100 @@ def adopt(
     yes: bool,
 ) -> int:
     """Claim contacts that match nothing, so that a later plan may delete them."""
-    from reconcile import byhand
+    from reconcile import ownership
     from reconcile.cli import show
     from reconcile.cli.world import real_world
 
     if bool(ids) == unmanaged:
         raise click.UsageError("Name contacts by their Id, or give --unmanaged.")
 
-    def confirm(adoption: byhand.Adoption) -> bool:
+    def confirm(adoption: ownership.Adoption) -> bool:
         click.echo(show.adoption(adoption))
         return yes or click.confirm(f"Claim these {len(adoption.contacts)} contacts?", err=True)
 
-    adoption, done = byhand.adopt_once(
+    adoption, done = ownership.adopt_once(
         _config(context),
         real_world(),
         ids=frozenset(ids) if ids else None,
-        exceptions=byhand.Exceptions.of(exceptions),
+        exceptions=ownership.Exceptions.of(exceptions),
         confirm=confirm,
     )
     click.echo(show.adopted(adoption, done=done))
-    return int(byhand.adopted_code(adoption, done=done))
+    return int(ownership.adopted_code(adoption, done=done))
+
+
+@group.command()
+@click.argument("ids", metavar="ID...", nargs=-1, type=int, required=True)
+@click.pass_context
+def release(context: click.Context, ids: tuple[int, ...]) -> int:
+    """Give up the claims on contacts, so that no plan deletes them."""
+    from reconcile import ownership
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    done = ownership.release_once(_config(context), real_world(), frozenset(ids))
+    click.echo(show.lines(done))
+    return 0
+
+
+@group.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--tag", "tags", multiple=True, help="Contacts with this Tag.")
+@click.option("--number", "numbers", multiple=True, help="Contacts with this number.")
+@click.option("--name", "names", multiple=True, help="Contacts of this person or company.")
+@click.option("--why", default="", help="Kept with the protection.")
+@click.option("--remove", is_flag=True, help="Take protections back.")
+@_JSON
+@click.pass_context
+def protect(
+    context: click.Context, /, *, why: str, remove: bool, as_json: bool, **named: tuple[Any, ...]
+) -> int:
+    """Never delete these contacts, whatever the CRM says; without any, list who is protected.
+
+    What the configuration protects is kept here, too, until it is taken back with --remove.
+    """
+    from reconcile import ownership
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+    from reconcile.config import Protect
+
+    config, world = _config(context), real_world()
+    if not any(named.values()):
+        kept = ownership.protections(config, world)
+        click.echo(show.as_json(kept) if as_json else show.protections(kept))
+        return 0
+    wanted = Protect.typed(**named)
+    if remove:
+        click.echo(show.lines(ownership.unprotect_once(config, world, wanted)))
+    else:
+        click.echo(show.lines(ownership.protect_once(config, world, wanted, why=why)))
+    return 0
+
+
+@group.command()
+@click.option("--until", metavar="DATE", help="2026-12-24 (to its end), or with a time.")
+@click.option("--why", default="", help="Shown in the reports.")
+@click.option("--lift", is_flag=True, help="End the freeze.")
+@click.pass_context
+def freeze(context: click.Context, *, until: str | None, why: str, lift: bool) -> int:
+    """Delete nothing until a DATE, not even in a run under way; without options, say what stands.
+
+    Plans and reports go on. A file named STOP beside the configuration does the same at once.
+    """
+    from reconcile import hold
+    from reconcile.cli import show
+    from reconcile.cli.world import real_world
+
+    if until and lift:
+        raise click.UsageError("Name one of --until and --lift.")
+    config, world = _config(context), real_world()
+    if until:
+        click.echo(show.lines([hold.freeze_once(config, world, until=until, why=why)]))
+    else:
+        click.echo(
+            show.lines([hold.lift_once(config, world) if lift else hold.said(config, world)])
+        )
+    return 0
 
 
 @group.group()
@@ -492,12 +571,13 @@ def db_upgrade(context: click.Context) -> int:
 @_JSON
 @click.pass_context
 def db_check(context: click.Context, *, as_json: bool) -> int:
-    """Check the state: integrity, schema, rights, unresolved intents."""
+    """Check the state: integrity, schema, rights, age, unresolved intents."""
     from reconcile.cli import show
     from reconcile.store import migrate
 
     config = _config(context)
-    result = migrate.check(config.state.url, base=config.base)
+    marks = config.path(config.report.directory)
+    result = migrate.check(config.state.url, base=config.base, marks=marks)
     click.echo(show.as_json(result) if as_json else show.state(result))
     return 0 if result.ok else int(Exit.STATE)
 
@@ -515,6 +595,23 @@ def db_backup(context: click.Context, target: Path | None) -> int:
         config.state.url, base=config.base, target=target, now=real_world().clock()
     )
     click.echo(f"The state was copied to {copy} and the copy was checked.")
+    return 0
+
+
+@db.command("rebind")
+@click.pass_context
+def db_rebind(context: click.Context) -> int:
+    """Go on with a state that was put back from a backup, or that came from elsewhere."""
+    from reconcile.cli.world import real_world
+    from reconcile.report import files
+    from reconcile.store import lineage
+    from reconcile.store.lock import RunLock
+
+    config, now = _config(context), real_world().clock()
+    url, base, reports = config.state.url, config.base, config.path(config.report.directory)
+    with RunLock(url, base=base, command="db rebind", now=now):
+        last_run = max(files.run_ids(reports), default=0)
+        click.echo(str(lineage.rebind(url, base=base, marks=reports, last_run=last_run)))
     return 0
 
 

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from reconcile.byhand import Adoption, Restored
     from reconcile.crm import Known, Reading
     from reconcile.doctor import Check
-    from reconcile.model import RunRecord
+    from reconcile.model import ProtectionRecord, RunRecord
+    from reconcile.ownership import Adoption
     from reconcile.report.explain import Explained, Explanation
     from reconcile.report.model import ContactPart
+    from reconcile.restoring import Drill, Restored
     from reconcile.store.migrate import CheckResult
     from reconcile.store.purging import PurgeResult
 
@@ -37,6 +38,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def lines(said: Iterable[str]) -> str:
+    """Sentences, a line each."""
+    return _lines(line for part in said for line in part.splitlines())
 
 
 def _lines(lines: Iterable[str]) -> str:
@@ -99,6 +105,22 @@ def restored(done: Sequence[Restored]) -> str:
     ]
     left = "" if all(r.ok for r in done) else " Not everything is back; the same command again."
     return _lines([*lines, f"Next: reconcile plan.{left}"])
+
+
+def drill(practised: Drill) -> str:
+    """What the drill showed, and the next command."""
+    return _lines([practised.said, f"Next: {practised.hint}"])
+
+
+def protections(kept: Sequence[ProtectionRecord]) -> str:
+    """Who is never deleted, since when and why."""
+    if not kept:
+        return "Nobody is protected. Next: reconcile protect --help"
+    return _lines(
+        f"{p.kind:<7} {p.value}  (by {p.created_by}, {p.created_at:%Y-%m-%d}"
+        f"{f': {p.reason}' if p.reason else ''})"
+        for p in kept
+    )
 
 
 def adoption(offered: Adoption) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from reconcile.core import policy
 from reconcile.model import (
     Acceptance,
     AcceptedExport,
@@ -48,6 +49,8 @@ _GROUP_SIZE: Final = 5
 _GROUP_PERCENT: Final = 30.0
 _FILL_POINTS: Final = 5.0
 _LOSSY_PERCENT: Final = 1.0
+_SHOWN: Final = 10
+_MANIFESTS: Final = {"rows": "row count", "sha256": "sha256"}
 _KEY_COLUMNS: Final = ("id", "first_name", "last_name", "full_name", "company", "phone", "email")
 
 
@@ -77,6 +80,16 @@ class Facts:
     probe: Probe | None
     immediate: bool = False
     history: bool = False
+    policy: str = ""
+    """As `core.policy` writes it."""
+    asks_manifest: bool = True
+    """Whether a manifest that was seen once is asked for ever after."""
+    lost_sentinels: tuple[str, ...] = ()
+    """Ids of `crm.sentinels` that the export doesn't hold."""
+    kept_protections: tuple[str, ...] = ()
+    """Protections of the state that the configuration no longer names."""
+    stop_file: str = ""
+    """The name of the file that stops all deletes, if it is there."""
 
     @property
     def deletes(self) -> tuple[Decision, ...]:
@@ -103,6 +116,8 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
         _older_export,
         _repeated_export,
         _history_export,
+        _lost_sentinels,
+        _missing_manifest,
         _shrunk_export,
         _moved_fill,
         _lost_digits,
@@ -114,7 +129,10 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
         _lost_groups,
         _vetoes,
         _without_grace,
+        _loosened_policy,
         _delete_guard,
+        _held,
+        _kept_protections,
     )
     order = (Level.BLOCK, Level.APPROVE, Level.INFO)
     found = [finding for guard in guards for finding in guard(facts)]
@@ -229,6 +247,43 @@ def _history_export(facts: Facts) -> Iterator[Finding]:
             message="The export was named by hand and is old: it makes claims for the contacts"
             " that match it, and nobody is absent because of it.",
             hint="reconcile plan",
+        )
+
+
+def _lost_sentinels(facts: Facts) -> Iterator[Finding]:
+    """Records that are always there: without one of them, others may lack just as well."""
+    lost = facts.lost_sentinels
+    if lost and not facts.history:
+        yield Finding(
+            code="sentinel_missing",
+            level=Level.BLOCK,
+            subject=Subject.EXPORT,
+            observed=f"{len(lost)} missing: {_some(lost)}",
+            limit="all of crm.sentinels",
+            message="The export lacks records that every export must hold: it may be filtered, cut"
+            " off, or another company's.",
+            hint="mend the export; if a sentinel has really left the CRM, name another one in"
+            " crm.sentinels. Then: reconcile plan",
+            exit_code=Exit.EXPORT,
+        )
+
+
+def _missing_manifest(facts: Facts) -> Iterator[Finding]:
+    """What was proved once is asked for ever after: a manifest that stays away is a fault."""
+    lacking = facts.ledger.manifests - set(facts.source.manifest.split())
+    if lacking and facts.asks_manifest and not facts.history:
+        what = " and ".join(_MANIFESTS.get(kind, kind) for kind in sorted(lacking))
+        yield Finding(
+            code="manifest_missing",
+            level=Level.BLOCK,
+            subject=Subject.EXPORT,
+            observed=f"no {what}",
+            limit="as with an earlier accepted export",
+            message=f"Earlier exports came with a {what}, and this one doesn't: the job that makes"
+            " it may not have finished.",
+            hint="let the export job finish, then: reconcile plan; if there will be none any more:"
+            ' crm.manifest = "ignore"',
+            exit_code=Exit.EXPORT,
         )
 
 
@@ -407,6 +462,59 @@ def _without_grace(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _loosened_policy(facts: Facts) -> Iterator[Finding]:
+    """A limit that was raised to get past a stop lets through whatever was stopped."""
+    last = _baseline(facts)
+    looser = policy.loosened(last.policy, facts.policy) if last else ()
+    if looser and facts.deletes:
+        yield _approve(
+            code="policy_loosened",
+            observed=", ".join(looser),
+            limit="the policy of the last accepted run",
+            message="The configuration allows more than it did in the last accepted run; a person"
+            " approves that once.",
+        )
+
+
+def _held(facts: Facts) -> Iterator[Finding]:
+    """Deletes that wait for a date or for a file to go: wanted, so nothing that must be mended."""
+    if facts.stop_file:
+        yield Finding(
+            code="stop_file",
+            level=Level.INFO,
+            subject=Subject.DELETES,
+            observed=f"the file {facts.stop_file} is there",
+            limit="",
+            message="As long as that file is there, nothing is deleted.",
+            hint=f"to let deletes go on, remove the file {facts.stop_file}",
+        )
+    if freeze := facts.ledger.freeze:
+        yield Finding(
+            code="frozen",
+            level=Level.INFO,
+            subject=Subject.DELETES,
+            observed=f"until {_time(freeze.until)}, by {freeze.frozen_by}",
+            limit="",
+            message=f"Deletes are frozen{f' ({freeze.why})' if freeze.why else ''}: nothing is"
+            " deleted until then.",
+            hint="to let deletes go on: reconcile freeze --lift",
+        )
+
+
+def _kept_protections(facts: Facts) -> Iterator[Finding]:
+    if kept := facts.kept_protections:
+        yield Finding(
+            code="protection_kept",
+            level=Level.INFO,
+            subject=Subject.DELETES,
+            observed=_some(kept),
+            limit="",
+            message="These protections are no longer in the configuration. They hold until they"
+            " are taken back.",
+            hint="reconcile protect shows them; reconcile protect --remove … takes one back",
+        )
+
+
 def _delete_guard(facts: Facts) -> Iterator[Finding]:
     """Section 6: `etag` deletes only where a stale ETag was proved to be refused."""
     if facts.delete_guard is DeleteGuard.COMPARE:
@@ -499,6 +607,12 @@ def _approve(
 def _baseline(facts: Facts) -> AcceptedExport | None:
     """What this export is compared with; nothing, if it is only fed for its claims."""
     return None if facts.history else facts.ledger.last_accepted
+
+
+def _some(values: tuple[str, ...]) -> str:
+    """The first few, and how many more."""
+    more = len(values) - _SHOWN
+    return ", ".join(values[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _percent(part: int, whole: int) -> float:

@@ -21,7 +21,7 @@ from reconcile.core.text import addresses
 from reconcile.model import NUMBER_FIELDS, PbxSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -84,6 +84,13 @@ def people(records: pd.DataFrame) -> pd.DataFrame:
             "gone": records["gone"].to_numpy(dtype="bool"),
         }
     )
+
+
+def absent_ids(records: pd.DataFrame, ids: Sequence[str]) -> tuple[str, ...]:
+    """Which of these CRM ids no record has, flagged as gone or not."""
+    wanted = [i.strip() for i in ids]
+    found = among(pa.array(wanted, pa.large_string()), arrow(records["id"]))
+    return tuple(i for i, is_there in zip(wanted, found, strict=True) if not is_there)
 
 
 def contacts(pbx: PbxSnapshot) -> pd.DataFrame:

@@ -8,6 +8,7 @@ Id that is gone, which by then may be somebody else's.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -29,7 +30,7 @@ from reconcile.pbx.failures import from_reply
 from reconcile.pbx.transport import CONTACT_PATTERN, WRITING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from reconcile.pbx.client import PbxReader
@@ -96,6 +97,23 @@ def probe(connection: Connection, reader: PbxReader, *, now: datetime) -> Probe:
     )
 
 
+@contextmanager
+def throw_away(reader: PbxReader, fields: Mapping[str, str]) -> Iterator[Contact]:
+    """A contact of our own for an exercise; it and whatever it became are removed behind it.
+
+    Raises PbxError if it can't be made, or if something of ours can't be removed.
+    """
+    bench = _Bench(reader, _ProbeWriter(reader))
+    bench.remove_leftovers()
+    bench.begun = True
+    try:
+        yield bench.look(bench.make({**fields, **PROBE_CONTACT}))
+    finally:
+        remains = bench.clean_up()
+    if remains:
+        raise _unproven(remains)
+
+
 @dataclass(slots=True)
 class _Bench:
     """The place of the experiment: what was made on it is taken away again."""
@@ -122,15 +140,15 @@ class _Bench:
     def experiment(self) -> None:
         """Everything in its order; what is proved before a failure stays proved."""
         self.begun = True
-        first = self._make()
-        fresh = self._look(first)
+        first = self.make()
+        fresh = self.look(first)
         self._see_tags(fresh)
         if fresh.etag:
             self.writer.edit(first, _EDITED)
-            self._judge(fresh, self._look(first))
+            self._judge(fresh, self.look(first))
         else:
             self.say("3CX issues no ETags: none can guard a delete.")
-        self._judge_untagged(self._make())
+        self._judge_untagged(self.make())
         self._see_missing()
         self.page_cap = self.reader.page_cap()
 
@@ -155,10 +173,11 @@ class _Bench:
         which = ", ".join(map(str, left)) or "if there is one"
         return f'Delete the contact "{PROBE_NAME}" in the 3CX console by hand ({which}).'
 
-    def _make(self) -> int:
+    def make(self, fields: Mapping[str, str] = PROBE_CONTACT) -> int:
+        """A contact of our own; its Id."""
         self.is_lost = True
         try:
-            contact_id = self.writer.create(PROBE_CONTACT).id
+            contact_id = self.writer.create(fields).id
         except PbxRefused:
             self.is_lost = False
             raise
@@ -223,7 +242,7 @@ class _Bench:
 
     def _judge_untagged(self, contact_id: int) -> None:
         """Delete without a tag: what a contact that has none needs."""
-        contact = self._look(contact_id)
+        contact = self.look(contact_id)
         answer = self.writer.delete(contact_id, ContentMatch(fingerprint=contact.fingerprint))
         if not self._is_still(contact):
             self.without_etag = Acceptance.ACCEPTED
@@ -243,7 +262,7 @@ class _Bench:
     def _ours(self) -> tuple[Contact, ...]:
         return tuple(c for c in self.reader.find("Tag", PROBE_TAG) if _is_ours(c))
 
-    def _look(self, contact_id: int) -> Contact:
+    def look(self, contact_id: int) -> Contact:
         """The contact as it is now. Raises PbxError unless it is there and ours."""
         found = self.reader.contact(contact_id)
         if found is None or not _is_ours(found[0]):

@@ -17,6 +17,7 @@ from reconcile.model import (
     DeleteGuard,
     Exit,
     Finding,
+    Held,
     IfMatch,
     Level,
     Matching,
@@ -76,6 +77,7 @@ class Result:
     outcomes: tuple[ContactOutcome, ...] | None = None
     """None: nothing was to be applied. Of an apply, one for each contact that was approved."""
     stopped: str = ""
+    held: Held | None = None
     interrupted_by: Exit | None = None
 
     @property
@@ -125,7 +127,7 @@ def conclude(result: Result) -> tuple[Status, Exit]:
         codes = [f.exit_code for f in result.findings if f.level is Level.BLOCK]
         return Status.BLOCKED, min(codes)
     if result.outcomes is not None:
-        return _applied(result.outcomes, result.stopped)
+        return _applied(result.outcomes, result.stopped, result.held)
     if result.asks:
         return Status.NEEDS_APPROVAL, Exit.APPROVAL
     if result.plan is not None and result.plan.deletes:
@@ -133,10 +135,12 @@ def conclude(result: Result) -> tuple[Status, Exit]:
     return Status.CLEAN, Exit.CONVERGED
 
 
-def _applied(outcomes: tuple[ContactOutcome, ...], stopped: str) -> tuple[Status, Exit]:
+def _applied(
+    outcomes: tuple[ContactOutcome, ...], stopped: str, held: Held | None
+) -> tuple[Status, Exit]:
     kinds = {o.outcome for o in outcomes}
     if stopped and not kinds & _GONE:
-        return Status.PARTIAL, Exit.PBX
+        return Status.PARTIAL, held.exit_code if held else Exit.PBX
     if stopped or kinds & _FAILED:
         return Status.PARTIAL, Exit.PARTIAL
     return Status.APPLIED if Outcome.DELETED in kinds else Status.CLEAN, Exit.CONVERGED

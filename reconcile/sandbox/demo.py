@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from reconcile import byhand, config, run
+from reconcile import config, restoring, run
 from reconcile.errors import UsageError
 from reconcile.model import Outcome
 from reconcile.report import text
@@ -120,7 +120,7 @@ def _three_nights(out: IO[str], company: _Company) -> int:
         ),
         _check(out, "Typed Byhand was never touched", ok=_has(book, by_hand)),
     ]
-    (back,) = byhand.restore_once(company.config, company.world(), run_id=report.run.id)
+    (back,) = restoring.restore_once(company.config, company.world(), run_id=report.run.id)
     was = f"{back.label}, once contact {back.contact_id}, is contact {back.new_id} now"
     held.append(
         _check(out, f"and restored: {was}", ok=back.new_id is not None and _has(book, back.new_id))

@@ -241,6 +241,7 @@ class Evening:
             journal=self.ledger,
             clock=lambda: NOW,
             sleep=self.pbx.waits.append,
+            held=lambda: None,
         )
         with ends():
             self.applied = apply.execute(plan, tools, run_id=self.run_id)

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from company import hired
 
-from reconcile import byhand
+from reconcile import ownership, restoring
+from reconcile.config import Protect
 from reconcile.errors import ApprovalRefused, ReconcileError, StateError
 from reconcile.model import DeleteGuard, Exit, Outcome, Status, Verdict
 from reconcile.run import prove_guard
@@ -85,7 +86,7 @@ def test_another_delete_guard_makes_a_plan_outdated(two_due):
     company.settings["pbx.delete_guard"] = "compare"
     report = company.apply(digest)
     assert report.exit_code == Exit.APPROVAL
-    assert report.findings[0].observed == "another delete guard"
+    assert report.findings[0].observed == "delete_guard etag → compare"
     assert company.has(5)
 
 
@@ -131,11 +132,12 @@ def test_vetoes_that_nobody_saw_are_not_approved(two_due):
     assert company.has(6)
 
 
-def test_taking_a_protection_away_starts_the_grace(company):
+def test_taking_a_protection_back_starts_the_grace(company):
     company.settings.update({"mode": "auto", "policy.protect": {"ids": [5]}})
     company.until_due(5)
     company.run()
     del company.settings["policy.protect"]
+    ownership.unprotect_once(company.config, company.world(), Protect.typed(ids=(5,)))
     company.tomorrow()
     company.export(without=[5], extra=[hired(2)])
     (waiting,) = [c for c in company.run().contacts if c.id == 5]
@@ -184,11 +186,11 @@ def test_a_state_that_fails_in_the_middle_says_what_was_done(two_due):
 def test_nothing_is_adopted_while_a_side_can_not_be_read(company):
     company.export(raw=b"")
     with pytest.raises(ReconcileError, match="no plan to work with") as caught:
-        byhand.adopt_once(
+        ownership.adopt_once(
             company.config,
             company.world(),
             ids=None,
-            exceptions=byhand.Exceptions(),
+            exceptions=ownership.Exceptions(),
             confirm=lambda _adoption: True,
         )
     assert caught.value.exit_code == Exit.EXPORT
@@ -226,6 +228,6 @@ def test_a_restore_after_a_run_that_died_looks_first(two_due):
             now=company.now,
         )
     company.book.remove(5)
-    (back,) = byhand.restore_once(company.config, company.world(), run_id=run_id)
+    (back,) = restoring.restore_once(company.config, company.world(), run_id=run_id)
     assert back.done == "restored"
     assert company.has(back.new_id)
