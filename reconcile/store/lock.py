@@ -1,20 +1,31 @@
-"""One run at a time: a lock that a killed process gives up by dying.
+"""One run at a time: locks that a killed process gives up by dying.
 
-flock(2) on a file of its own, `<state>.lock`. Never POSIX record locks, which are lost as soon as
-the same process opens and closes the file elsewhere. The file must never be unlinked: a second
-process would lock a new one of that name while the first still holds the old.
+`RunLock` is for one state: flock(2) on a file of its own, `<state>.lock`. Never POSIX record locks,
+which are lost as soon as the same process opens and closes the file elsewhere. The file must never
+be unlinked: a second process would lock a new one of that name while the first still holds the old.
+
+`PbxLock` is for one PBX, whatever state and whatever user a run on this machine works with: an
+abstract Unix socket (unix(7)) named by the PBX's address. No file, so nothing to clean and no
+rights to get wrong; the kernel frees the name with the process. Another user could take the name
+and keep runs from starting, never make one start.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import socket
-from typing import IO, TYPE_CHECKING, Any, Self
+import struct
+import sys
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import portalocker
 
-from reconcile.errors import LockBusy
+from reconcile.errors import LockBusy, StateError
 from reconcile.store.engine import explained, make_folder, state_file
 
 if TYPE_CHECKING:
@@ -22,29 +33,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+T = TypeVar("T", IO[bytes], socket.socket)
 
-class RunLock:
-    """The run lock of one state, held from `with` to its end. Raises LockBusy at once if taken.
+_CREDENTIALS: Final = struct.Struct("3i")
+"""struct ucred: process, user, group."""
 
-    The state itself need not exist yet, so that creating and upgrading it is guarded too.
+
+class _Lock(ABC, Generic[T]):
+    """Held from `with` to its end, by an open descriptor. Raises LockBusy at once if taken.
+
+    The descriptor is closed in every program that this process starts: only this one holds it.
     """
 
-    def __init__(self, url: str, *, base: Path, command: str, now: datetime) -> None:
-        state = state_file(url, base=base)
-        self.path = state.with_name(f"{state.name}.lock")
-        self._holder = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": now.isoformat(timespec="seconds"),
-            "command": command,
-        }
-        self._file: IO[bytes] | None = None
+    _held: T | None = None
 
     def __enter__(self) -> Self:
-        with explained(self.path):
-            make_folder(self.path)
-            self._file = self._locked()
-            self._sign(self._file)
+        self._held = self._take()
         return self
 
     def __exit__(
@@ -57,27 +61,54 @@ class RunLock:
 
     def release(self) -> None:
         """Give the lock up before the end; to do so twice does no harm."""
-        if self._file:
-            self._file.close()  # closing the only descriptor releases the lock
-            self._file = None
+        if self._held:
+            self._held.close()  # closing the only descriptor releases the lock
+            self._held = None
+
+    @abstractmethod
+    def _take(self) -> T:
+        """The descriptor that holds it."""
+
+
+class RunLock(_Lock[IO[bytes]]):
+    """The run lock of one state. The state itself need not exist yet.
+
+    So creating and upgrading it is guarded, too.
+    """
+
+    def __init__(self, url: str, *, base: Path, command: str, now: datetime) -> None:
+        state = state_file(url, base=base)
+        self.path = state.with_name(f"{state.name}.lock")
+        self._holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": now.isoformat(timespec="seconds"),
+            "command": command,
+        }
 
     def still_held(self) -> bool:
         """Whether the locked file is still the one of that name: False once it was replaced."""
-        return self._file is not None and _is_at(self._file, self.path)
+        return self._held is not None and _is_at(self._held, self.path)
 
-    def _locked(self) -> IO[bytes]:
-        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+    def _take(self) -> IO[bytes]:
+        with explained(self.path), ExitStack() as undone:
+            make_folder(self.path)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            file = undone.enter_context(os.fdopen(handle, "r+b", buffering=0))
+            self._lock(file)
+            self._sign(file)
+            undone.pop_all()
+        return file
+
+    def _lock(self, file: IO[bytes]) -> None:
         try:
             portalocker.lock(
                 file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
             )
         except portalocker.LockException as error:
-            with file:
-                raise self._busy(_read(file)) from error
+            raise self._busy(_read(file)) from error
         if not _is_at(file, self.path):
-            with file:
-                raise self._busy({})
-        return file
+            raise self._busy({})
 
     def _sign(self, file: IO[bytes]) -> None:
         """Say who holds it, for the message of the next one who asks."""
@@ -91,10 +122,60 @@ class RunLock:
         else:
             who = "another process, which did not say who it is"
             look = f"fuser -v {self.path}"
-        return LockBusy(
-            f"Another run holds the lock {self.path}: {who}.",
-            hint=f"wait for it to end; to see it: {look}",
+        return _busy(f"holds the lock {self.path}: {who}", look)
+
+
+class PbxLock(_Lock[socket.socket]):
+    """The lock of one PBX, by its address as `pbx.connection.origin` spells it.
+
+    It reaches as far as the network namespace: to all users and configurations of one machine, and
+    not to another machine or container. Only Linux has such sockets; elsewhere it does nothing, and
+    two states must not be given the same PBX.
+    """
+
+    def __init__(self, origin: str, *, platform: str = sys.platform) -> None:
+        self.origin = origin
+        name = f"reconcile-{hashlib.sha256(origin.encode()).hexdigest()}"
+        self._name = name if platform == "linux" else ""
+
+    def still_held(self) -> bool:
+        """Whether it was not released yet: nobody can take a bound name from a process."""
+        return self._held is not None
+
+    def _take(self) -> socket.socket:
+        with ExitStack() as undone:
+            try:
+                held = undone.enter_context(socket.socket(socket.AF_UNIX))
+                if self._name:
+                    held.bind(f"\0{self._name}")
+                    held.listen(socket.SOMAXCONN)  # whoever asks who holds it is never answered
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise self._busy(_holder(self._name)) from error
+                raise self._unusable(error) from error
+            undone.pop_all()
+        return held
+
+    def _busy(self, holder: tuple[int, int] | None) -> LockBusy:
+        if holder is None:
+            who = "a process that could not be asked who it is"
+            look = f"ss -xlp src @{self._name}"
+        else:
+            who = "process {} of the user with the id {}".format(*holder)
+            look = f"ps -fp {holder[0]}"
+        return _busy(f"works on the PBX {self.origin}: {who}", look)
+
+    def _unusable(self, error: OSError) -> StateError:
+        return StateError(
+            f"The lock of the PBX {self.origin} can't be taken: {error.strerror or error}.",
+            hint="let this process have Unix sockets (systemd: RestrictAddressFamilies=AF_UNIX "
+            "besides what is there)",
+            code="state_lock",
         )
+
+
+def _busy(what: str, look: str) -> LockBusy:
+    return LockBusy(f"Another run {what}.", hint=f"wait for it to end; to see it: {look}")
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:
@@ -111,3 +192,20 @@ def _read(file: IO[bytes]) -> dict[str, Any]:
     except ValueError:
         return {}
     return holder if isinstance(holder, dict) else {}
+
+
+def _holder(name: str) -> tuple[int, int] | None:
+    """The process and the user behind a bound name; None if they can't be known.
+
+    It may just have ended, be about to listen, have been asked too often, or be in a container
+    with process numbers of its own.
+    """
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(0)
+        try:
+            asking.connect(f"\0{name}")
+            said = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        except OSError:
+            return None
+    process, user, _ = _CREDENTIALS.unpack(said)
+    return (process, user) if process else None
