@@ -11,6 +11,7 @@ fails at once with SQLITE_BUSY_SNAPSHOT when another has written, whatever the t
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -51,6 +52,7 @@ _BUGS: Final = frozenset(
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def state_file(url: str, *, base: Path) -> Path:
@@ -80,6 +82,19 @@ def make_folder(path: Path) -> None:
 def make_file(path: Path) -> None:
     """Make an empty file, 0600, that must not be there yet. Raises OSError."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def give_name(partial: Path, name: Path) -> None:
+    """Give a finished file its name, in place of what had it; durable when this returns.
+
+    Raises OSError.
+    """
+    partial.replace(name)
+    folder = os.open(name.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def open_engine(path: Path, *, writing: bool, foreign_keys: bool = True) -> Engine:
@@ -158,8 +173,11 @@ def explained(path: Path) -> Iterator[None]:
             hint="mend that character in the CRM or in 3CX, then run again",
         ) from error
     except OSError as error:
+        place, detail = error.filename or path, error.strerror or str(error)
+        if error.errno in _NO_ROOM:
+            raise _no_room(place, detail) from error
         raise StateError(
-            f"{error.filename or path} can't be used: {error.strerror or error}.",
+            f"{place} can't be used: {detail}.",
             hint="see that this user may write in that folder, and that the disk has room",
             code="state_permission",
         ) from error
@@ -169,11 +187,7 @@ def _in_words(path: Path, code: int, detail: str) -> StateError:
     if code in _DAMAGED:
         return damaged(path, detail)
     if code in _FULL:
-        return StateError(
-            f"{path} could not be read or written: {detail}.",
-            hint="make room on the disk (df -h), then: reconcile db check",
-            code="state_disk",
-        )
+        return _no_room(path, detail)
     if code in _BUSY:
         return StateError(
             f"{path} is in use by another program, for more than {BUSY_SECONDS:.0f} seconds.",
@@ -183,6 +197,14 @@ def _in_words(path: Path, code: int, detail: str) -> StateError:
     return StateError(
         f"{path} could not be used: {detail}.",
         hint="see that this user may write the file and its folder, then: reconcile db check",
+    )
+
+
+def _no_room(path: Path, detail: str) -> StateError:
+    return StateError(
+        f"{path} could not be read or written: {detail}.",
+        hint="make room on the disk (df -h), then: reconcile db check",
+        code="state_disk",
     )
 
 
@@ -206,7 +228,7 @@ def integrity(connection: Connection, *, thorough: bool) -> tuple[str, ...]:
     """
     pragma = "integrity_check" if thorough else "quick_check"
     answers = connection.exec_driver_sql(f"PRAGMA {pragma}").scalars()
-    return tuple(text for text in answers if text != "ok")
+    return tuple(found for found in answers if found != "ok")
 
 
 def dangling(connection: Connection) -> tuple[str, ...]:
@@ -226,6 +248,17 @@ def empty_log(engine: Engine) -> None:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def number_after(connection: Connection, table: Table, last: int) -> None:
+    """Let the next row of a table with AUTOINCREMENT have a number after `last`, or a later one."""
+    raise_it = "UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = :name"
+    begin_it = (
+        "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :last"
+        " WHERE :name NOT IN (SELECT name FROM sqlite_sequence)"
+    )
+    for statement in (raise_it, begin_it):
+        connection.execute(text(statement), {"name": table.name, "last": last})
+
+
 def copy_file(connection: Connection, target: Path) -> tuple[str, ...]:
     """Copy a live state into the existing empty file `target`; what is wrong with the copy.
 
@@ -235,8 +268,8 @@ def copy_file(connection: Connection, target: Path) -> tuple[str, ...]:
     with closing(_connect(target, ["synchronous = FULL"])) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-        answers = [str(text) for (text,) in copy.execute("PRAGMA quick_check")]
-    return tuple(text for text in answers if text != "ok")
+        answers = [str(found) for (found,) in copy.execute("PRAGMA quick_check")]
+    return tuple(found for found in answers if found != "ok")
 
 
 def upsert(connection: Connection, table: Table, records: Iterable[object]) -> None:
@@ -249,12 +282,12 @@ def upsert(connection: Connection, table: Table, records: Iterable[object]) -> N
     values = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     statement = statement.on_conflict_do_update(index_elements=table.primary_key, set_=values)
     names = [c.name for c in table.columns]
-    text = str(statement.compile(dialect=connection.dialect, column_keys=names))
+    command = str(statement.compile(dialect=connection.dialect, column_keys=names))
     readers = [_reader(column, connection.dialect) for column in table.columns]
     remaining = iter(records)
     while batch := list(islice(remaining, BATCH)):
         rows = list(zip(*(read(batch) for read in readers), strict=True))
-        connection.exec_driver_sql(text, rows)
+        connection.exec_driver_sql(command, rows)
 
 
 def _reader(

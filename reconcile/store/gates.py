@@ -12,16 +12,31 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import inspect, select
 
 from reconcile.errors import StateError
-from reconcile.store import tables
-from reconcile.store.engine import damaged, integrity
+from reconcile.store import disks, tables
+from reconcile.store.engine import damaged, integrity, transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 UPGRADE: Final = "reconcile db upgrade"
+
+
+def admitted(path: Path) -> tuple[str, str]:
+    """Pass a state that is there, on this machine, private, sound and of this schema.
+
+    Gives which state it is, and which PBX it belongs to ("" until its first run).
+    """
+    is_there(path)
+    is_local(path, disks.mounts())
+    is_private(path)
+    with transaction(path, writing=False) as connection:
+        is_sound(connection, path)
+        is_current(revision(connection, path), path)
+        return identity(connection, path)
 
 
 def is_there(path: Path) -> None:
@@ -38,6 +53,18 @@ def is_there(path: Path) -> None:
     if not stat.S_ISREG(mode):
         raise StateError(
             f"{path} is not a file.", hint="set state.url to a file", code="state_permission"
+        )
+
+
+def is_local(path: Path, mounted: Sequence[disks.Mount]) -> None:
+    """Pass a file on a disk of this machine, and one of which the machine doesn't say."""
+    mount = disks.holding(path, mounted)
+    if mount is not None and mount.is_network:
+        raise StateError(
+            f"{path} is on a network file system ({mount.kind}, mounted at {mount.point}): "
+            "neither its lock nor its journal can be relied upon there.",
+            hint="move the state's folder to a disk of this machine, and set state.url to it",
+            code="state_network",
         )
 
 

@@ -8,7 +8,7 @@ argument. Every failure of the database is a StateError; anything else that come
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,13 +17,12 @@ from sqlalchemy.exc import IntegrityError
 
 from reconcile.errors import ApprovalRefused, StateError
 from reconcile.model import LedgerView, Outcome
-from reconcile.store import gates, purging, rows, tables
+from reconcile.store import gates, lineage, purging, rows, tables
 from reconcile.store.engine import (
     empty_log,
     explained,
     open_engine,
     state_file,
-    transaction,
     upsert,
 )
 
@@ -54,6 +53,8 @@ if TYPE_CHECKING:
 _GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
 """The outcomes after which there is no contact left to claim."""
 
+_DONE: Final = "What was done before stands in the state; nothing more was deleted."
+
 
 class Ledger:
     """The state of one PBX, open for reading and writing. Use it as a context manager.
@@ -61,35 +62,46 @@ class Ledger:
     Writing is for the holder of the run lock; reading is for anyone at any time.
     """
 
-    def __init__(self, path: Path, *, pbx_url: str, state_id: str) -> None:
-        self.path = path
+    def __init__(self, marks: lineage.Marks, *, pbx_url: str, marked: bool) -> None:
+        self.path = marks.state
         self.pbx_url = pbx_url
-        self.state_id = state_id
+        self.state_id = marks.state_id
         """The random name of this state, given at its creation; backups of it share it."""
-        self._writer = open_engine(path, writing=True)
-        self._reader = open_engine(path, writing=False)
+        self._marks = marks
+        self._marked = marked
+        """Whether there is any mark of this state: there must be, before the first write."""
+        self._ahead = False
+        """Whether something was written since this ledger last noted it in the marks."""
+        self._writer = open_engine(self.path, writing=True)
+        self._reader = open_engine(self.path, writing=False)
 
     @classmethod
-    def open(cls, url: str, *, base: Path, pbx_url: str) -> Ledger:
-        """Open a state that is there, private, sound, of this schema and of this PBX (or of none).
+    def open(cls, url: str, *, base: Path, pbx_url: str, marks: Path | None = None) -> Ledger:
+        """Open a state that passes all gates, is of this PBX (or of none), and is the newest.
 
-        Raises StateError for any that isn't, and ConfigError for a URL that is no SQLite file.
+        `marks` is the folder of the reports, where the second mark of its age is kept. Raises
+        StateError for any that isn't, and ConfigError for a URL that is no SQLite file.
         """
         path = state_file(url, base=base)
         with explained(path):
-            gates.is_there(path)
-            gates.is_private(path)
-            with transaction(path, writing=False) as connection:
-                gates.is_sound(connection, path)
-                gates.is_current(gates.revision(connection, path), path)
-                state_id, bound = gates.identity(connection, path)
-        gates.is_of(pbx_url, bound, path)
-        return cls(path, pbx_url=pbx_url, state_id=state_id)
+            state_id, bound = gates.admitted(path)
+            gates.is_of(pbx_url, bound, path)
+            line = lineage.Marks(state=path, state_id=state_id, folder=marks)
+            marked = lineage.is_newest(line)
+        return cls(line, pbx_url=pbx_url, marked=marked)
 
     def close(self) -> None:
-        """Close all connections; the last one brings the write-ahead log into the file."""
-        self._reader.dispose()
-        self._writer.dispose()
+        """Note how often the state was written, and close all connections.
+
+        The last one brings the write-ahead log into the file. Raises StateError if a mark can't be
+        written; the connections are closed all the same.
+        """
+        try:
+            if self._ahead:
+                self._note()
+        finally:
+            self._reader.dispose()
+            self._writer.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -100,12 +112,28 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        # A mark may lag, so its failure must not hide the error that ended the work.
+        with suppress(StateError) if error else nullcontext():
+            self.close()
+
+    def _note(self) -> None:
+        """Bring the marks up to what is committed."""
+        try:
+            with explained(self.path), self._writer.begin() as connection:
+                self._marks.note(connection)
+        except StateError as error:
+            error.consequence = _DONE
+            raise
+        self._marked, self._ahead = True, False
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        if not self._marked:
+            self._note()
         with explained(self.path), self._writer.begin() as connection:
             yield connection
+            lineage.count_up(connection)
+        self._ahead = True
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -121,7 +149,9 @@ class Ledger:
             _, bound = gates.identity(connection, self.path)
             gates.is_of(self.pbx_url, bound, self.path)
             connection.execute(update(tables.state).values(pbx_url=self.pbx_url))
-            return _key(connection, tables.run, values | {"digest": "", "headline": ""})
+            run_id = _key(connection, tables.run, values | {"digest": "", "headline": ""})
+        self._note()
+        return run_id
 
     def finish_run(
         self,

@@ -26,12 +26,13 @@ from alembic.util import CommandError
 from sqlalchemy import func, insert, select
 
 from reconcile.errors import Problem, StateError
-from reconcile.store import gates, rows, tables
+from reconcile.store import disks, gates, lineage, rows, tables
 from reconcile.store.engine import (
     copy_file,
     damaged,
     dangling,
     explained,
+    give_name,
     integrity,
     journal_mode,
     make_file,
@@ -121,6 +122,7 @@ def upgrade(
 
 def _prepare(path: Path) -> None:
     """Make the file if there is none; look at the one that is there before it is written to."""
+    gates.is_local(path, disks.mounts())
     if not path.exists():
         make_folder(path)
         make_file(path)
@@ -219,7 +221,7 @@ def _copy(path: Path, target: Path) -> Path:
             problems = copy_file(connection, partial)
         if problems:
             raise damaged(path, problems[0])
-        partial.rename(target)
+        give_name(partial, target)
     finally:
         partial.unlink(missing_ok=True)
     return target
@@ -228,20 +230,21 @@ def _copy(path: Path, target: Path) -> Path:
 # ---------------------------------------------------------------------------- check
 
 
-def check(url: str, *, base: Path) -> CheckResult:
+def check(url: str, *, base: Path, marks: Path | None = None) -> CheckResult:
     """Look at everything, change nothing; all that is wrong is in the result.
 
-    Raises StateError if there is nothing to look at: no file, no readable SQLite database, another
+    `marks` is the folder of the reports, which knows how often the state was written. Raises
+    StateError if there is nothing to look at: no file, no readable SQLite database, another
     program's, or another schema than this version's.
     """
     path = state_file(url, base=base)
     with explained(path):
         gates.is_there(path)
         with transaction(path, writing=False) as connection:
-            return _checked(connection, path)
+            return _checked(connection, path, marks)
 
 
-def _checked(connection: Connection, path: Path) -> CheckResult:
+def _checked(connection: Connection, path: Path, marks: Path | None) -> CheckResult:
     broken = (*integrity(connection, thorough=True), *dangling(connection))
     revision = gates.revision(connection, path)
     gates.is_current(revision, path)
@@ -255,7 +258,9 @@ def _checked(connection: Connection, path: Path) -> CheckResult:
         claims=_count(connection, tables.claim),
         runs=_count(connection, tables.run),
         unresolved=_count(connection, tables.action, rows.is_open()),
-        problems=tuple(_problems(path, broken)),
+        problems=tuple(
+            _problems(broken, lineage.Marks(state=path, state_id=state_id, folder=marks))
+        ),
     )
 
 
@@ -263,14 +268,20 @@ def _count(connection: Connection, table: Table, *which: ColumnElement[bool]) ->
     return connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
 
 
-def _problems(path: Path, broken: Sequence[str]) -> Iterator[Problem]:
+def _problems(broken: Sequence[str], marks: lineage.Marks) -> Iterator[Problem]:
+    path = marks.state
     for what in broken:
         yield Problem(code="state_corrupt", message=what, file=path.name)
-    try:
-        gates.is_private(path)
-    except StateError as error:
-        message = f"{error.message} The mend: {error.hint}"
-        yield Problem(code=error.code, message=message, file=path.name)
+    for passes in (
+        lambda: gates.is_private(path),
+        lambda: gates.is_local(path, disks.mounts()),
+        lambda: lineage.is_newest(marks),
+    ):
+        try:
+            passes()
+        except StateError as error:
+            message = f"{error.message} The mend: {error.hint}"
+            yield Problem(code=error.code, message=message, file=path.name)
     if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         message = f"others can write in its folder. The mend: chmod go-w {path.parent}"
         yield Problem(code="state_permission", message=message, file=path.name)

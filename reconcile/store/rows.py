@@ -235,6 +235,12 @@ def freeze(connection: Connection, now: datetime) -> Freeze | None:
     return Freeze(until=row.frozen_until, frozen_by=row.frozen_by, why=row.frozen_why)
 
 
+def serial(connection: Connection) -> int:
+    """How often the state was written."""
+    found: int = connection.execute(select(tables.state.c.serial)).scalar_one()
+    return found
+
+
 def newest_run(connection: Connection) -> int:
     """The number of the newest run; 0 without any."""
     return connection.scalar(select(func.max(tables.run.c.id))) or 0

@@ -160,7 +160,7 @@ def test_the_file_is_private_from_its_first_byte(state) -> None:
     with state.open() as ledger:
         ledger.begin_run(command="plan", mode="review", now=state.now)
         files = sorted(file.name for file in state.path.parent.iterdir())
-        assert files == ["reconcile.db", "reconcile.db-shm", "reconcile.db-wal"]
+        assert files == [f"reconcile.db{end}" for end in ("", "-shm", "-wal", ".serial")]
         modes = {file.stat().st_mode & 0o777 for file in state.path.parent.iterdir()}
     assert modes == {0o600}
     assert state.path.parent.stat().st_mode & 0o777 == 0o700

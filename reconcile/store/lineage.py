@@ -1,0 +1,240 @@
+"""Whether this state is the newest of its line, or was put back from a backup.
+
+Every write transaction counts `state.serial` up. The count is also noted outside of the database,
+in two marks: `<state>.serial` beside it, and `state-<id>.serial` in the folder of the reports,
+which stays when the state's whole folder is put back. A mark that is ahead of the state means that
+the state has forgotten something: a protection, an approval that was used, a tombstone.
+
+Only what is committed is noted, by a process that holds the database's write lock. So a mark can
+lag (a process was killed in between) but never lead, and never goes back: no crash and no power cut
+is taken for a restored backup. What can't be noticed: state and marks put back together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import or_, select, update
+
+from reconcile.errors import StateError
+from reconcile.store import gates, rows, tables
+from reconcile.store.engine import (
+    explained,
+    give_name,
+    make_file,
+    make_folder,
+    number_after,
+    state_file,
+    transaction,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+REBIND: Final = "reconcile db rebind"
+JUMP: Final = 1_000_000
+"""How far a rebound state is set ahead of all marks: further than the writes that a killed process
+could have made since its last mark. So the state that was lost is older, too, if it turns up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Where it is noted how often one state was written."""
+
+    state: Path
+    state_id: str
+    folder: Path | None
+    """The folder of the second mark; None if there is only the one beside the state."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, the one beside the state first."""
+        beside = self.state.with_name(f"{self.state.name}.serial")
+        return (beside, self.folder / f"state-{self.state_id}.serial") if self.folder else (beside,)
+
+    def highest(self) -> int | None:
+        """The highest count that is noted; None without a mark of this state. Raises OSError."""
+        found = (_noted(path, self.state_id) for path in self.paths)
+        return max((count for count in found if count is not None), default=None)
+
+    def note(self, connection: Connection) -> None:
+        """Note the count in a write transaction that has changed nothing. Raises OSError."""
+        serial = rows.serial(connection)
+        for path in self.paths:
+            noted = _noted(path, self.state_id)
+            if noted is None or noted < serial:
+                _write(path, f"{self.state_id} {serial}\n", owner=self.state.stat())
+
+
+def _noted(path: Path, state_id: str) -> int | None:
+    """What a mark says of this state; None if it says nothing, or is another state's."""
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    found = re.fullmatch(rb"(\w+) ([0-9]{1,15})\n", text)
+    return int(found[2]) if found and found[1] == state_id.encode() else None
+
+
+def _write(path: Path, text: str, *, owner: os.stat_result) -> None:
+    """Replace the file, durably. What root writes is given to whom the state belongs.
+
+    Only one process at a time is here, so the passing name is always the same and is never litter.
+    """
+    make_folder(path)
+    partial = path.with_name(f"{path.name}.new")
+    partial.unlink(missing_ok=True)
+    make_file(partial)
+    try:
+        with partial.open("wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        give_name(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------- looking
+
+
+def count_up(connection: Connection) -> None:
+    """Every write transaction does this once."""
+    connection.execute(update(tables.state).values(serial=tables.state.c.serial + 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """How a state stands to its marks."""
+
+    marks: Marks
+    serial: int
+    noted: int | None
+
+    @classmethod
+    def of(cls, marks: Marks) -> _Standing:
+        """As it is now. The marks are read first: a run beside this may count on meanwhile."""
+        noted = marks.highest()
+        with transaction(marks.state, writing=False) as connection:
+            serial = rows.serial(connection)
+        return cls(marks=marks, serial=serial, noted=noted)
+
+    @property
+    def doubt(self) -> str:
+        """Why this may not be the newest state; "" if nothing speaks against it."""
+        if self.noted is None and self.serial:
+            places = " and ".join(map(str, self.marks.paths))
+            return (
+                f"{self.marks.state} was written {self.serial:,} times, but there is no mark of "
+                f"that in {places}: it came from elsewhere, or is a backup"
+            )
+        missing = (self.noted or 0) - self.serial
+        if missing > 0:
+            return (
+                f"{self.marks.state} was put back from a backup, or lost its last writes: at least "
+                f"{missing:,} of {self.noted:,} are not in it"
+            )
+        return ""
+
+
+def is_newest(marks: Marks) -> bool:
+    """Pass a state that has at least what its marks tell of; False if it has no mark yet.
+
+    Raises StateError for any other, and OSError for a mark that can't be read.
+    """
+    standing = _settled(marks)
+    if standing.doubt:
+        raise StateError(
+            f"{standing.doubt}. Claims, protections, freezes, approvals that were used, and "
+            "tombstones of what was deleted since may be missing.",
+            hint=f"put the newest state in its place; if there is none: {REBIND}",
+            code="state_restored",
+        )
+    return standing.noted is not None
+
+
+def _settled(marks: Marks) -> _Standing:
+    standing = _Standing.of(marks)
+    if standing.noted is None and standing.serial:
+        # Another process may have made the first mark, and counted, between the two looks.
+        return _Standing.of(marks)
+    return standing
+
+
+# ---------------------------------------------------------------------------- rebind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebindResult:
+    """What it took to go on with a state that was put back."""
+
+    path: Path
+    changed: bool
+    """False if the state was the newest anyway."""
+    absent: int = 0
+    """Claims whose contact was absent, and has its whole grace before it again."""
+    plans: int = 0
+    """Plans that waited for an approval and are void."""
+    next_run: int = 0
+
+    def __str__(self) -> str:
+        """What was done and what to look at, in sentences."""
+        if not self.changed:
+            return f"{self.path} is the newest state that is known here: nothing to do."
+        return (
+            f"{self.path} is the state to go on with, as it is.\n"
+            f"Grace starts again for every contact; {self.absent:,} were absent.\n"
+            f"Plans that waited for an approval are void: {self.plans:,}.\n"
+            f"The next run has at least the number {self.next_run}, so that no report is lost.\n"
+            "What happened after this state was saved is not in it. Look at the protections "
+            "(reconcile protect lists them), at a freeze, and at the reports of the runs since: "
+            "what they deleted can't be restored from this state, nor counts as this week's.\n"
+            "Next: reconcile plan"
+        )
+
+
+def rebind(url: str, *, base: Path, marks: Path | None, last_run: int) -> RebindResult:
+    """Accept a state that is not the newest of its line; the newest is left as it is.
+
+    What it says of absence is no longer believed, and neither are its plans: some of them may have
+    been applied. `last_run` is the highest run of which there is a report. Whoever calls this holds
+    the run lock. Raises StateError.
+    """
+    path = state_file(url, base=base)
+    with explained(path):
+        state_id, _ = gates.admitted(path)
+        line = Marks(state=path, state_id=state_id, folder=marks)
+        standing = _settled(line)
+        if not standing.doubt:
+            return RebindResult(path=path, changed=False)
+        with transaction(path, writing=True) as connection:
+            result = _rebound(connection, standing, last_run)
+        with transaction(path, writing=True) as connection:
+            line.note(connection)
+    return result
+
+
+def _rebound(connection: Connection, standing: _Standing, last_run: int) -> RebindResult:
+    claim, run = tables.claim.c, tables.run.c
+    begun = update(tables.claim).where(
+        or_(claim.first_absent.is_not(None), claim.absent_exports > 0)
+    )
+    used = select(tables.approval.c.plan_run_id)
+    waiting = update(tables.run).where(run.plan_digest.is_not(None), run.id.not_in(used))
+    absent = connection.execute(begun.values(first_absent=None, absent_exports=0)).rowcount
+    void = {"plan": None, "plan_digest": None, "planned_at": None}
+    plans = connection.execute(waiting.values(void)).rowcount
+    serial = max(standing.serial, standing.noted or 0) + JUMP
+    connection.execute(update(tables.state).values(serial=serial))
+    newest = max(last_run, rows.newest_run(connection))
+    number_after(connection, tables.run, newest)
+    return RebindResult(
+        path=standing.marks.state, changed=True, absent=absent, plans=plans, next_run=newest + 1
+    )
