@@ -40,14 +40,19 @@ class State:
     def path(self) -> Path:
         return self.base / "state" / "reconcile.db"
 
+    @property
+    def reports(self) -> Path:
+        """The folder of the second mark."""
+        return self.base / "reports"
+
     def upgrade(self, *locations: Path) -> migrate.UpgradeResult:
         return migrate.upgrade(self.url, base=self.base, now=self.now, locations=locations)
 
     def open(self) -> Ledger:
-        return Ledger.open(self.url, base=self.base, pbx_url=self.pbx_url)
+        return Ledger.open(self.url, base=self.base, pbx_url=self.pbx_url, marks=self.reports)
 
     def check(self) -> migrate.CheckResult:
-        return migrate.check(self.url, base=self.base)
+        return migrate.check(self.url, base=self.base, marks=self.reports)
 
     def backup(self, target: Path | None = None) -> Path:
         return migrate.backup(self.url, base=self.base, target=target, now=self.now)
