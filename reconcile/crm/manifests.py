@@ -348,20 +348,25 @@ def proved(said: Sequence[Statement], table: Table) -> str:
     return " ".join(sorted(frozenset.intersection(*every)))
 
 
-def notes(said: Iterable[Statement], table: Table) -> Iterator[str]:
-    """What agreed, for a person to read."""
+def notes(said: Iterable[Statement], table: Table, problems: Iterable[Problem]) -> Iterator[str]:
+    """What agreed, for a person to read; what did not is among the problems."""
+    wrong = {problem.file for problem in problems}
     for statement in said:
         yield from statement.notes
-        counts = (("records", statement.rows), ("lines", statement.lines))
-        facts = [f"{count:,} {what}" for what, count in counts if count is not None]
-        facts += [f"sha256 {statement.sha256[:_SHOWN]}…"] if statement.sha256 else []
-        name = statement.manifest.name
-        yield (
-            f"manifest {name}: {' and '.join(facts)}, as it is" if facts else f"{name} says nothing"
-        )
+        if statement.manifest.name not in wrong:
+            yield _agreed(statement)
     for tally in table.tallies:
-        if tally.trailer:
-            yield f"trailer in row {tally.trailer.row:,}: {tally.records:,} records, as it is"
+        if tally.trailer and tally.trailer.records == tally.records:
+            where = f"{tally.file}, row" if tally.file else "row"
+            yield f"the trailer in {where} {tally.trailer.row:,} agrees: {tally.records:,} records"
+
+
+def _agreed(statement: Statement) -> str:
+    counts = (("records", statement.rows), ("lines", statement.lines))
+    facts = [f"{count:,} {what}" for what, count in counts if count is not None]
+    facts += [f"sha256 {statement.sha256[:_SHOWN]}…"] if statement.sha256 else []
+    name = statement.manifest.name
+    return f"{name} agrees: {', '.join(facts)}" if facts else f"{name} says nothing of this export"
 
 
 def _read(table: Table) -> list[int]:

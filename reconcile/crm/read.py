@@ -157,7 +157,7 @@ def describe(
     if found.snapshot is None:
         return shown
     notes = (
-        *manifests.notes(found.said, found.table),
+        *manifests.notes(found.said, found.table, found.problems),
         *records.notes(found.table, found.columns.columns, found.snapshot.records),
     )
     return replace(_with_content(shown, found.snapshot), notes=notes)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from reconcile.crm.formats.limits import CELL_LIMIT
+from reconcile.crm.formats.limits import CELL_LIMIT, MARKS_LIMIT, check_limit
 from reconcile.crm.problems import MOST, capped
 from reconcile.errors import Problem
 
@@ -135,12 +135,17 @@ def _mark(body: memoryview, *, delimiter: int, header: tuple[str, ...], line: in
 
 
 def _offsets(octets: NDArray[np.uint8], delimiter: int) -> Offsets:
-    """Where delimiters, line ends and quotes are; looked for in pieces that fit into the cache."""
-    found = []
+    """Where delimiters, line ends and quotes are; looked for in pieces that fit into the cache.
+
+    Raises ExportRejected if they are too many.
+    """
+    found, count = [], 0
     for start in range(0, len(octets), _PIECE):
         piece = octets[start : start + _PIECE]
         is_mark = (piece == delimiter) | (piece == _LF) | (piece == _QUOTE)
         found.append((np.flatnonzero(is_mark) + start).astype(np.int32))
+        count += len(found[-1])
+        check_limit(count, MARKS_LIMIT, "delimiters, quotes and line ends")
     return np.concatenate(found)
 
 

@@ -10,6 +10,9 @@ CELL_LIMIT: Final = 64 * 1024
 """Bytes. A longer cell is a swallowed file, not a contact's property."""
 CELLS_LIMIT: Final = 2**24
 """Rows by columns: a million contacts with sixteen properties, in some gigabytes of memory."""
+MARKS_LIMIT: Final = 2**26
+"""Delimiters, line ends and quotes of a text, which cost some twenty bytes of memory each: twenty
+million cells in quotes, or three times as many without."""
 COLUMNS_LIMIT: Final = 16_384
 """The width of a spreadsheet; no CRM has as many properties."""
 UNPACKED_LIMIT: Final = 1024**3
