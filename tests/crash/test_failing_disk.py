@@ -1,0 +1,140 @@
+"""Every write failing in turn, and a disk that is full: no delete without its tombstone, exit 8."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+import pytest
+from amounts import PROVE, amount, note
+from crash.machine import Injection, spread
+
+from reconcile.model import Exit
+
+CALLS = {"pwrite64": 2, "fdatasync": 2, "ftruncate": 1, "openat": 1, "unlink": 1}
+"""What SQLite does to the files of a state, and how many of each fail in a check."""
+REPORTS = {"fsync": 1, "rename": 1, "symlink": 1, "mkdir": 0}
+"""What putting a report in its place does, wherever it is."""
+KINDS = [("ENOSPC", True), ("EIO", False), ("ENOSPC", False), ("EIO", True)]
+"""The error, and whether it is there to stay."""
+PAGE = 4096
+
+
+def ended(machine, child):
+    """Its exit code, which must be explained in words that are true."""
+    code, said = child.wait(), child.said()
+    assert code in {Exit.CONVERGED, Exit.STATE}, said
+    if code == Exit.STATE:
+        assert "Next: " in said
+    if machine.gone():
+        assert "Nothing was deleted" not in said
+    return code
+
+
+def ways(codes):
+    """`exit 0: 2, exit 8: 5`."""
+    return ", ".join(f"exit {int(c)}: {codes.count(c)}" for c in sorted(set(codes)))
+
+
+def in_turn(machine, call, chosen, *, error, lasting, everywhere=False):
+    """Let each of these calls fail in a run of its own; how the runs ended."""
+    for step in chosen:
+        machine.stage()
+        injection = Injection(
+            calls=call,
+            effect=f"error={error}",
+            when=f"{step}+" if lasting else str(step),
+            everywhere=everywhere,
+        )
+        code = ended(machine, machine.start("run", injection=injection))
+        assert machine.was_struck()
+        machine.check()
+        machine.converge()
+        yield code
+
+
+@pytest.mark.parametrize(("error", "lasting"), KINDS if PROVE else KINDS[:2])
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_on_the_state_failing_in_turn_loses_nothing(machine, call, error, lasting):
+    machine.stage()
+    steps = range(1, machine.calls("run", of=call) + 1)
+    chosen = spread(steps, amount(check=CALLS[call], prove=10_000), seed=11)
+    codes = list(in_turn(machine, call, chosen, error=error, lasting=lasting))
+    how = "from then on" if lasting else "once"
+    note(f"{call} failing with {error} {how}", f"{len(chosen)} of {len(steps)}; {ways(codes)}")
+
+
+@pytest.mark.parametrize("call", [call for call, few in REPORTS.items() if few or PROVE])
+def test_every_call_that_places_a_report_failing_in_turn_loses_nothing(machine, call):
+    machine.stage()
+    steps = range(1, machine.calls("run", of=call, everywhere=True) + 1)
+    chosen = spread(steps, amount(check=REPORTS[call], prove=10_000), seed=13)
+    codes = list(in_turn(machine, call, chosen, error="ENOSPC", lasting=False, everywhere=True))
+    note(f"{call} of reports failing with ENOSPC", f"{len(chosen)} of {len(steps)}; {ways(codes)}")
+
+
+def test_no_file_may_grow_beyond_a_limit(machine):
+    sizes = range(PAGE, 80 * PAGE, PAGE)
+    codes = []
+    for size in spread(sizes, amount(check=3, prove=len(sizes)), seed=17):
+        machine.stage()
+        codes.append(ended(machine, machine.start("run", largest=size)))
+        machine.check()
+        machine.converge()
+    note("a limit on the size of files", f"{len(codes)} of {len(sizes)} sizes; {ways(codes)}")
+
+
+# ---------------------------------------------------------------------------- a disk of its own
+
+
+def mount(folder, *options):
+    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def may_mount():
+    """Whether this user may have a small disk; in a container often not even root may."""
+    with TemporaryDirectory() as folder:
+        if mount(folder, "size=64k"):
+            subprocess.run(["umount", folder], check=True)  # noqa: S607
+            return True
+    return False
+
+
+@contextmanager
+def small_disk(folder, size):
+    """The folder's files on a disk of their own, with so many bytes."""
+    folder.mkdir(exist_ok=True)
+    kept = folder.with_name(f"{folder.name}-kept")
+    shutil.copytree(folder, kept, symlinks=True)
+    assert mount(folder, f"size={size}", "mode=700")
+    try:
+        shutil.copytree(kept, folder, dirs_exist_ok=True, symlinks=True)
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S607
+
+
+def used(folder):
+    """Bytes, in whole pages."""
+    sizes = [p.stat().st_size for p in folder.rglob("*") if p.is_file()]
+    return sum(-(-size // PAGE) * PAGE for size in sizes)
+
+
+DISKS = [("state", 120, 3), ("reports", 80, 2)] if may_mount() else []
+
+
+@pytest.mark.parametrize(("name", "pages", "few"), DISKS, ids=[d[0] for d in DISKS])
+def test_a_disk_that_fills_up(machine, name, pages, few):
+    codes = []
+    for room in spread(range(pages), amount(check=few, prove=pages), seed=19):
+        machine.stage()
+        folder = machine.company.folder / name
+        with small_disk(folder, used(folder) + (room + 1) * PAGE):
+            codes.append(ended(machine, machine.start("run")))
+            assert mount(folder, "remount", "size=64m")
+            machine.check()
+            machine.converge()
+    note(f"a full disk under {name}", f"{len(codes)} of {pages} sizes; {ways(codes)}")

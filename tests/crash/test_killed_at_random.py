@@ -1,0 +1,127 @@
+"""SIGKILL at random moments of whole commands: the same again, or the next run, finishes."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from amounts import amount, note
+from crash.machine import LEAVERS
+
+from reconcile.model import Exit
+from reconcile.store import migrate, tables
+
+SEED = 2026
+ORDINARY = {Exit.CONVERGED, Exit.WAITING}
+
+
+class Moments:
+    """Moments drawn evenly from how long a command takes, and what became of the command."""
+
+    def __init__(self, machine, *, scene="due"):
+        self.machine = machine
+        self.scene = scene
+        self.draw = random.Random(SEED)  # noqa: S311 - no secret
+        self.lasts = 0.0
+        self.killed = 0
+
+    def strike(self, *command):
+        """Run it to its end, once; then, each time, for a part of that time."""
+        self.machine.stage(self.scene)
+        words = [self.machine.digest if word == "DIGEST" else word for word in command]
+        if not self.lasts:
+            self.lasts = self._whole(words)
+            self.machine.stage(self.scene)
+        child = self.machine.start(*words)
+        if not child.ends_within(self.draw.uniform(0, self.lasts)):
+            child.send(signal.SIGKILL)
+        code = child.wait()
+        self.killed += code == -signal.SIGKILL
+        assert code in {-signal.SIGKILL, *ORDINARY}, child.said()
+
+    def _whole(self, words):
+        began = time.monotonic()
+        assert self.machine.start(*words).wait() in ORDINARY
+        return time.monotonic() - began
+
+    def note(self, what, tries):
+        note(f"SIGKILL at random, {what}", f"{self.killed} killed of {tries}, seed {SEED}")
+
+
+@pytest.mark.parametrize(
+    ("command", "tries"),
+    [
+        (("plan",), amount(check=3, prove=60)),
+        (("run",), amount(check=5, prove=130)),
+        (("apply", "DIGEST"), amount(check=5, prove=130)),
+        (("adopt", "--unmanaged", "--yes"), amount(check=2, prove=40)),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_killed_at_any_moment_the_next_run_finishes(machine, command, tries):
+    moments = Moments(machine)
+    for _ in range(tries):
+        moments.strike(*command)
+        machine.check()
+        machine.converge()
+    moments.note(command[0], tries)
+
+
+def test_a_restore_killed_at_any_moment_doubles_nobody_when_it_is_repeated(machine):
+    moments, tries = Moments(machine, scene="done"), amount(check=4, prove=60)
+    for _ in range(tries):
+        moments.strike("restore", "--run", "4")
+        again = machine.start("restore", "--run", "4")
+        assert again.wait() == Exit.CONVERGED, again.said()
+        machine.check_restored()
+        with machine.company.ledger() as ledger:
+            graves = ledger.tombstones(run_id=4)
+        assert {g.contact_id for g in graves} == set(LEAVERS)
+        assert all(machine.company.has(g.restored_as) for g in graves)
+    moments.note("restore", tries)
+
+
+def test_an_upgrade_killed_at_any_moment_is_whole_or_has_not_happened(machine):
+    moments, tries = Moments(machine, scene="old"), amount(check=2, prove=30)
+    for _ in range(tries):
+        moments.strike("db", "upgrade")
+        with closing(sqlite3.connect(machine.state)) as connection:
+            ((revision,),) = connection.execute("SELECT version_num FROM alembic_version")
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert revision in {"0001", tables.REVISION}
+        again = machine.start("db", "upgrade")
+        assert again.wait() == Exit.CONVERGED, again.said()
+        found = migrate.check(machine.company.config.state.url, base=machine.company.folder)
+        assert (found.ok, found.claims, found.unresolved) == (True, 2, 1)
+    moments.note("db upgrade", tries)
+
+
+def test_a_purge_killed_at_any_moment_has_forgotten_the_person_or_nothing(machine):
+    moments, tries = Moments(machine, scene="done"), amount(check=2, prove=25)
+    for _ in range(tries):
+        moments.strike("db", "purge", "--contact", "5")
+        with machine.company.ledger() as ledger:
+            graves = {t.contact_id for t in ledger.tombstones()}
+        assert graves in (set(LEAVERS), {6, 7, 8})
+        again = machine.start("db", "purge", "--contact", "5")
+        assert again.wait() == Exit.CONVERGED, again.said()
+        with machine.company.ledger() as ledger:
+            assert {t.contact_id for t in ledger.tombstones()} == {6, 7, 8}
+    moments.note("db purge", tries)
+
+
+def test_a_backup_killed_at_any_moment_is_whole_or_not_there(machine):
+    moments, tries = Moments(machine), amount(check=2, prove=25)
+    for _ in range(tries):
+        moments.strike("db", "backup", "kept.db")
+        copy = machine.company.folder / "kept.db"
+        if copy.exists():
+            assert migrate.check("sqlite:///kept.db", base=copy.parent).ok
+        again = machine.start("db", "backup", "second.db")
+        assert again.wait() == Exit.CONVERGED, again.said()
+        machine.check()
+    moments.note("db backup", tries)
