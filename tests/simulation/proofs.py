@@ -1,0 +1,163 @@
+"""Trying a disaster on copies of a firm: with all guards, without each of them, with none."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from simulation.disasters import Scene
+from simulation.nights import ALL_ON, EDITED, GRACE, KEYS, PERSON, REVIEW, VETO, Guards
+from simulation.years import Struck
+
+from reconcile.model import Strength, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulation.disasters import Disaster
+    from simulation.nights import Night
+    from simulation.years import Year
+
+    from reconcile.model import Decision
+
+AFTER: Final = 4
+"""Nights that are looked at after a disaster: what was absent in it is due by then."""
+
+
+@dataclass
+class Proof:
+    """What stood against one disaster."""
+
+    disaster: str
+    firm: int
+    night: int
+    lasted: int
+    standing: tuple[str, ...] = ()
+    """Guards that stood against a delete while all were on."""
+    wrong: int = 0
+    """Wrong deletes with all guards on."""
+    unguarded: int = 0
+    """Wrong deletes with every guard off."""
+    needed: tuple[tuple[str, int], ...] = ()
+    """Guards without which there were wrong deletes, and how many."""
+    alone: tuple[str, ...] = ()
+    """Guards each of which was enough by itself."""
+    stopped_after: int = 0
+    """Of the nights after it those on which something still stood against the plan."""
+    claimed: int = 0
+    """Contacts that were claimed, the base of all limits."""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One disaster, from tonight of this year on."""
+
+    year: Year
+    disaster: Disaster
+    folder: Path
+    lasts: int
+
+    def run(self, on: Guards) -> tuple[Year, set[str]]:
+        """A copy that has gone through it, and what stood against wrong deletes."""
+        other = self.year.copy(self.folder)
+        struck = struck_by(other, self.disaster)
+        standing: set[str] = set()
+        for _ in range(self.lasts):
+            standing |= _standing(other, other.spend(struck, on))
+        for _ in range(AFTER):
+            night = other.spend(on=on)
+            if self.disaster.lasting:
+                standing |= _standing(other, night)
+        other.program.close(remove=True)
+        return other, standing
+
+    def wrong(self, on: Guards) -> int:
+        """How many were deleted that should have stayed."""
+        return len(self.run(on)[0].tally.wrong)
+
+
+def attack(year: Year, disaster: Disaster, folder: Path, lasts: int, *, alone: bool) -> Proof:
+    """Try a disaster from tonight on, and say which guards carry it.
+
+    Switching a guard off may bring up others, which are switched off in their turn, too. `alone`:
+    also try each of them by itself.
+    """
+    trial = _Trial(year, disaster, folder / "trial", lasts)
+    base, standing = trial.run(ALL_ON)
+    tried: dict[str, int] = {}
+    waiting = set(standing)
+    while waiting:
+        guard = min(waiting)
+        other, behind = trial.run(Guards(off=frozenset({guard})))
+        tried[guard] = len(other.tally.wrong)
+        waiting = (waiting | behind) - tried.keys()
+    enough = (g for g in sorted(tried) if alone and not trial.wrong(Guards(only=frozenset({g}))))
+    return Proof(
+        disaster=disaster.name,
+        firm=year.firm.seed,
+        night=year.night,
+        lasted=lasts,
+        standing=tuple(sorted(standing)),
+        wrong=len(base.tally.wrong),
+        unguarded=trial.wrong(Guards(only=frozenset())),
+        needed=tuple(sorted((g, wrong) for g, wrong in tried.items() if wrong)),
+        alone=tuple(enough),
+        stopped_after=base.tally.stopped,
+        claimed=len(year.firm.book),
+    )
+
+
+def struck_by(year: Year, disaster: Disaster) -> Struck:
+    """The disaster as it happens to this firm from tonight on."""
+    seed = f"{year.firm.seed} {disaster.name} {year.night}"
+    scene = Scene(year.firm, year.night, random.Random(seed), dict(year.past))  # noqa: S311
+    return Struck(disaster, scene)
+
+
+# ------------------------------------------------------------------ what stands
+
+
+def _standing(year: Year, night: Night) -> set[str]:
+    """What kept a contact tonight that must not be deleted; or kept the night from deleting."""
+    guards = set(night.stops)
+    if night.matching is None:
+        return guards
+    firm = year.firm
+    wrong = {i for i in firm.book if firm.is_wrong_to_delete(i)}
+    for decision in night.decisions:
+        if decision.contact.id in wrong and (guard := _kept_by(decision, night)):
+            guards.add(guard)
+    if any(not e.same_person for e in night.matching.evidence if e.contact_id in wrong):
+        guards.add(PERSON)
+    if _by_other_keys(night, wrong):
+        guards.add(KEYS)
+    return guards
+
+
+def _kept_by(decision: Decision, night: Night) -> str:
+    """The guard of a single contact that kept this one."""
+    if decision.verdict is Verdict.WAITING:
+        return GRACE
+    if decision.verdict is not Verdict.REVIEW:
+        return ""
+    if decision.vetoed:
+        return VETO
+    claim = night.claims.get(decision.contact.id)
+    if claim is None:
+        return ""
+    return REVIEW if decision.evidence.proofs or not decision.evidence.has_key else EDITED
+
+
+def _by_other_keys(night: Night, wrong: set[int]) -> bool:
+    """Whether somebody was known tonight though the record that was claimed is not there."""
+    if night.matching is None or night.planned is None or night.planned.result.crm is None:
+        return False
+    ids = set(night.planned.result.crm.records["id"]) | {""}
+    return any(
+        evidence.strength is Strength.STRONG
+        and (claim := night.claims.get(evidence.contact_id)) is not None
+        and claim.crm_id not in ids
+        for evidence in night.matching.evidence
+        if evidence.contact_id in wrong
+    )
