@@ -57,11 +57,13 @@ _KEYS: Final[Mapping[str, _What]] = {
 """A key without case and marks → what its value is."""
 _NAMING: Final = frozenset(("file", "filename", "name"))
 _DIGEST: Final = "[0-9a-fA-F]{64}"
-_SUM: Final = re.compile(rf"\\?(?P<sha256>{_DIGEST})(?:[ \t]+\*?(?P<name>\S.*?))?\s*")
-_BSD: Final = re.compile(rf"SHA(?:2-)?256 ?\((?P<name>.+)\) ?= ?(?P<sha256>{_DIGEST})\s*")
-_COUNT: Final = re.compile(r"\s*(?P<rows>\d{1,12})(?:[ \t]+(?:row|record|contact)s?)?\s*")
-_WC: Final = re.compile(r"\s*(?P<lines>\d{1,12})[ \t]+(?P<name>\S.*?)\s*")
-_PAIR: Final = re.compile(r"\s*(?P<key>[A-Za-z][\w -]*?)\s*[:=]\s*(?P<value>.*?)\s*")
+_SUM: Final = re.compile(rf"\\?(?P<sha256>{_DIGEST})(?:[ \t]+\*?(?P<name>\S.*))?")
+_BSD: Final = re.compile(rf"SHA(?:2-)?256 ?\((?P<name>.+)\) ?= ?(?P<sha256>{_DIGEST})")
+_COUNT: Final = re.compile(r"(?P<rows>\d{1,12})(?:[ \t]+(?:row|record|contact)s?)?")
+_WC: Final = re.compile(r"(?P<lines>\d{1,12})[ \t]+(?P<name>\S.*)")
+_PAIR: Final = re.compile(r"(?P<key>[A-Za-z][\w -]*)[:=](?P<value>.*)")
+_NO_COUNT: Final = re.compile(r"0+|\d{8,}")
+"""A number that a job writes when it is done: its exit code, a date, seconds since 1970."""
 _STDIN: Final = "-"
 _SHOWN: Final = 12
 """Digits of a digest that tell two apart for a person."""
@@ -129,11 +131,11 @@ def _statement(manifest: Original, name: str, given: int) -> Statement:
     if not text.strip() and not marker:
         raise _Unreadable("it is empty: it is half written, or the job that writes it failed")
     entries = _of_json(text) if text.lstrip().startswith("{") else _of_lines(text, marker=marker)
-    if not entries and not marker:
+    if not marker and all(entry.what == "made" for entry in entries):
         raise _Unreadable("it states neither a number of records nor a sha256")
     if manifest.name.casefold().endswith(LINES):
         entries = [e._replace(what="lines") if e.what == "rows" else e for e in entries]
-    ours = _about(name, entries, manifest.name)
+    ours = _about(name, entries, manifest.name, marker=marker)
     said = _only(ours, "made")
     made = _time(said)
     unused = f"{manifest.name}: its generated_at is no ISO time with a zone, and not used"
@@ -173,7 +175,7 @@ def _key(key: str) -> str:
 def _entry(what: _What, value: object, *, name: str = "") -> _Entry:
     """One pair, whose value is what its key promises. Raises _Unreadable."""
     said = "" if isinstance(value, bool) else str(value)
-    if not re.fullmatch({"sha256": _DIGEST, "made": r".+"}.get(what, r"\d{1,12}"), said):
+    if not re.fullmatch({"sha256": _DIGEST, "made": r"(?s).*"}.get(what, r"\d{1,12}"), said):
         expected = "no sha256 (64 hexadecimal digits)" if what == "sha256" else "no whole number"
         raise _Unreadable(f"its `{what}` is {expected}")
     return _Entry(what, said.lower() if what == "sha256" else said, name)
@@ -183,12 +185,13 @@ def _of_lines(text: str, *, marker: bool) -> list[_Entry]:
     """What the lines say. A marker may say other things as well. Raises _Unreadable."""
     entries: list[_Entry] = []
     names: list[str] = []
-    for line in filter(str.strip, text.splitlines()):
-        found = _of_line(line)
-        if found is not None:
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if marker and _NO_COUNT.fullmatch(line):
+            continue
+        if (found := _of_line(line)) is not None:
             entries.append(found)
         elif pair := _PAIR.fullmatch(line):
-            names += [pair["value"]] if _key(pair["key"]) in _NAMING else []
+            names += [pair["value"].strip()] if _key(pair["key"]) in _NAMING else []
         elif not marker:
             raise _Unreadable("what it says is no manifest: half written, or in another form")
     if not text.endswith(("\n", "\r")) and any(e.what in {"rows", "lines"} for e in entries):
@@ -207,15 +210,15 @@ def _of_line(line: str) -> _Entry | None:
     if found := _WC.fullmatch(line):
         return _entry("lines", found["lines"], name=found["name"])
     if (found := _PAIR.fullmatch(line)) and (what := _KEYS.get(_key(found["key"]))):
-        return _entry(what, found["value"])
+        return _entry(what, found["value"].strip())
     return None
 
 
-def _about(name: str, entries: Sequence[_Entry], manifest: str) -> list[_Entry]:
+def _about(name: str, entries: Sequence[_Entry], manifest: str, *, marker: bool) -> list[_Entry]:
     """Those that are about the file of this name. Raises _Unreadable if all name others.
 
-    The list of a folder, and a manifest that is called as several exports could be, need not name
-    it.
+    The list of a folder, a manifest that is called as several exports could be, and a marker need
+    not name it.
     """
     how = kind(manifest, name)
     if how == "folder" and any(not entry.name for entry in entries):
@@ -223,7 +226,7 @@ def _about(name: str, entries: Sequence[_Entry], manifest: str) -> list[_Entry]:
     for same in (_is_name, _ends_in_name):
         if ours := [e for e in entries if not e.name or same(e.name, name)]:
             return ours
-    if entries and how == "own":
+    if entries and how == "own" and not marker:
         raise _Unreadable(f"it is of another file, {entries[0].name[:80]!r}")
     return []
 

@@ -115,6 +115,11 @@ def test_anything_else_beside_it_says_nothing(name: str, tmp_path: Path) -> None
     [
         ("contacts.csv.ok", ""),
         ("contacts.csv.done", "finished in 12 s\n"),
+        ("contacts.csv.done", "0\n"),  # an exit code
+        ("contacts.csv.done", "20261103\n"),
+        ("contacts.csv.done", "1793673000"),
+        ("contacts.csv.ok", "2 warnings\nstatus: fine\n"),
+        ("contacts.csv.ok", f"{OTHER}  accounts.csv\n"),
         ("SHA256SUMS", f"{OTHER}  accounts.csv\n"),
         ("contacts.sha256", f"{OTHER}  contacts.xlsx\n"),
         ("contacts.rows", "rows: 99\nfile: contacts.xlsx\n"),
@@ -204,6 +209,10 @@ def test_what_is_not_true_refuses_the_export(
         ("contacts.csv.manifest.json", '{"a":' * 100_000, "it is no whole JSON"),
         ("contacts.csv.manifest.json", '{"rows": 3, "count": 4}', "it states 2 different values"),
         ("contacts.csv.manifest", "by: cron\n", "it states neither a number of records"),
+        ("contacts.csv.manifest", "generated at: 2026-11-03\n", "it states neither a number of"),
+        ("contacts.csv.manifest", "a" + " " * 900_000 + "b", "what it says is no manifest"),
+        ("contacts.csv.rows", "0\n", "it says 0 records, and contacts.csv has 3"),
+        ("contacts.csv.rows", "20261103\n", "it says 20,261,103 records, and"),
         ("contacts.csv.sha256", f"{SUM[:-1]}  contacts.csv\n", "what it says is no manifest"),
         (
             "contacts.csv.sha256",
@@ -361,6 +370,8 @@ def made(said: object) -> dict[str, bytes | str]:
         ("02.11.2026 22:00", NOW - timedelta(hours=1)),
         ("9999-12-31T23:59:59-12:00", NOW - timedelta(hours=1)),
         (1793656800, NOW - timedelta(hours=1)),
+        ("", NOW - timedelta(hours=1)),
+        (None, NOW - timedelta(hours=1)),
     ],
 )
 def test_an_export_is_as_old_as_its_manifest_says(
