@@ -83,7 +83,10 @@ def state(result: CheckResult) -> str:
     ]
     lines += [f"  - {problem}" for problem in result.problems]
     sound = "The state is sound. Next: reconcile plan"
-    mend = "The state is not sound. Next: put a backup in its place, then: reconcile db check"
+    mend = (
+        "The state is not sound. Next: mend that, or put a backup in its place, "
+        "then: reconcile db check"
+    )
     return _lines([*lines, sound if result.ok else mend])
 
 

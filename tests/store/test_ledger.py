@@ -16,6 +16,7 @@ from reconcile.model import (
     Claim,
     ClaimOrigin,
     EtagKind,
+    Freeze,
     IfMatch,
     Outcome,
     Probe,
@@ -281,6 +282,57 @@ def test_protections_made_by_hand_can_be_taken_back(ledger: Ledger, now: datetim
     assert ledger.unprotect(kind=ProtectionKind.ID, value="7")
     assert not ledger.unprotect(kind=ProtectionKind.NUMBER, value="vip")
     assert ledger.protections() == made[1:]
+
+
+def test_a_freeze_holds_until_its_moment_and_not_at_it(ledger: Ledger, now: datetime) -> None:
+    until = now + timedelta(days=3)
+    freeze = Freeze(until=until, frozen_by="anna", why="the CRM moves")
+    assert ledger.frozen(now=now) is None
+    ledger.freeze(freeze)
+    instant = timedelta(microseconds=1)
+    for moment, holds in ((now, True), (until - instant, True), (until, False)):
+        assert ledger.frozen(now=moment) == (freeze if holds else None)
+        assert ledger.view(now=moment).freeze == (freeze if holds else None)
+    assert ledger.frozen(now=(until - instant).astimezone(timezone(timedelta(hours=9)))) == freeze
+
+
+def test_a_newer_freeze_replaces_the_old_one_and_none_lifts_it(
+    state, ledger: Ledger, now: datetime
+) -> None:
+    first = Freeze(until=now + timedelta(days=3), frozen_by="anna", why="w")
+    second = Freeze(until=now + timedelta(days=1), frozen_by="ben")
+    ledger.freeze(first)
+    ledger.freeze(second)
+    assert ledger.frozen(now=now) == second
+    with state.open() as other:
+        assert other.frozen(now=now) == second
+        other.freeze(None)
+    assert ledger.frozen(now=now) is None
+
+
+def test_a_freeze_of_another_process_holds_for_a_run_under_way(
+    state, ledger: Ledger, run_id: int, now: datetime
+) -> None:
+    assert ledger.newest_run() == run_id
+    freezing = state.process(
+        "from datetime import timedelta\n"
+        "from reconcile.model import Freeze\n"
+        "from reconcile.store.ledger import Ledger\n"
+        "with Ledger.open(url, base=base, pbx_url=pbx_url) as ledger:\n"
+        "    ledger.freeze(Freeze(until=now + timedelta(days=1), frozen_by='ben'))\n"
+        "    ledger.begin_run(command='freeze', mode='review', now=now)\n"
+    )
+    freezing.communicate()
+    assert freezing.returncode == 0
+    assert ledger.frozen(now=now).frozen_by == "ben"
+    assert ledger.newest_run() == run_id + 1
+
+
+def test_the_newest_run_is_the_one_with_the_highest_number(ledger: Ledger, now: datetime) -> None:
+    assert ledger.newest_run() == 0
+    for day in (2, 1):
+        ledger.begin_run(command="run", mode="auto", now=now + timedelta(days=day))
+    assert ledger.newest_run() == 2
 
 
 # ---------------------------------------------------------------------------- failures

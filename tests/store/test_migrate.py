@@ -165,6 +165,31 @@ def test_a_state_of_the_first_schema_keeps_everything_but_its_proof(bare) -> Non
         assert ledger.probe(pbx_url=bare.pbx_url, pbx_version="20.0.9.995") == proof
 
 
+def test_a_state_of_the_second_schema_keeps_everything(bare) -> None:
+    """As the version before left it: a plan that was applied, a delete, an intent, a protection."""
+    engine.make_folder(bare.path)
+    engine.make_file(bare.path)
+    with closing(sqlite3.connect(bare.path)) as connection:
+        connection.executescript((STATES / "0002.sql").read_text("utf-8"))
+    before = content(bare.path)
+    result = bare.upgrade()
+    assert (result.from_revision, result.to_revision) == ("0002", "0003")
+    assert content(result.backup) == before
+    assert bare.check().ok
+    with bare.open() as ledger:
+        view = ledger.view(now=bare.now)
+        assert {c: claim.absent_exports for c, claim in view.claims.items()} == {5: 0, 6: 1, 8: 0}
+        assert (view.last_accepted.manifest, view.last_accepted.policy) == ("", "")
+        assert [action.contact_id for action in view.unresolved] == [8]
+        assert [plan.used_by_run for plan in ledger.plan("44136fa3")] == [2]
+        assert ledger.probe(pbx_url=bare.pbx_url, pbx_version="20.0.9.995").page_cap == 50
+        assert [(p.kind, p.value) for p in view.protections] == [("tag", "vip")]
+        assert view.freeze is None
+        assert ledger.begin_run(command="plan", mode="review", now=bare.now) == 3
+    assert bare.sql("SELECT serial FROM state") == [(1,)]
+    assert bare.check().ok
+
+
 def test_an_upgrade_keeps_the_data_and_a_copy_of_what_was(state, revision) -> None:
     with state.open() as ledger:
         ledger.adopt([state.claim(1)])
