@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from amounts import amount
 from company import HEADER, SECRET, Company, hired
 
 from reconcile.errors import ReconcileError
@@ -31,6 +32,11 @@ FORMER = 12
 """Left and was deleted in an earlier night."""
 LEAVERS = (5, 6)
 """Absent since last night; due tonight."""
+
+
+def cases(*some, check: int):
+    """Several of one kind: the first of them in `make check`, all in `make prove`."""
+    return list(some[: amount(check=check, prove=len(some))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

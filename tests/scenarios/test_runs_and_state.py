@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 
 import pytest
-from scenarios.scene import LEAVERS, SIZE, Scene
+from scenarios.scene import LEAVERS, SIZE, Scene, cases
 
 from reconcile import byhand
 from reconcile.errors import StateError
@@ -108,14 +108,15 @@ def child(company):
 
 @pytest.mark.parametrize(
     ("moment", "died_with"),
-    [
-        (("GET", FIFTH, 1), set()),
+    cases(
         (("DELETE", FIFTH, 1), {5}),
-        (("GET", FIFTH, 2), {5}),
+        (("GET", FIFTH, 2), {5}),  # the canary is confirmed
+        (("GET", FIFTH, 1), set()),
         (("DELETE", SIXTH, 1), {5, 6}),
-        (("GET", "/xapi/v1/Contacts?", 4), {5, 6}),
-    ],
-    ids=["re-read", "delete", "canary", "second delete", "listing after"],
+        (("GET", "/xapi/v1/Contacts?", 4), {5, 6}),  # the listing after the deletes
+        check=2,
+    ),
+    ids=str,
 )
 def test_52_a_run_that_is_killed_leaves_what_the_next_one_needs(company, child, moment, died_with):
     assert child(killed_at=moment) == -signal.SIGKILL
@@ -294,7 +295,12 @@ def test_60_who_came_back_since_is_kept(company, approved):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("crm.region", "FR"), ("pbx.delete_guard", "compare"), ("policy.grace_hours", 0.0)],
+    cases(
+        ("crm.region", "FR"),
+        ("policy.grace_hours", 0.0),
+        ("pbx.delete_guard", "compare"),
+        check=2,
+    ),
 )
 def test_61_an_approval_does_not_outlive_the_configuration(company, approved, key, value):
     company.settings[key] = value
