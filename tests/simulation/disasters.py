@@ -6,16 +6,17 @@ what a reader would make of the damage if it refused nothing, so that its refusa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from simulation.exports import SENTINELS, export
 from simulation.firm import Entry, fields_of, found
+from simulation.nights import GRACE, SENTINEL
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
 
     from simulation.exports import Tonight
     from simulation.firm import Firm
@@ -35,12 +36,15 @@ class Scene:
     """What it keeps from one of its nights to the next."""
 
 
+Damage = Callable[[Scene, "Tonight", int], None]
+
+
 @dataclass(frozen=True)
 class Disaster:
     """What it does, and for how many nights at most; `steady`: for all of them."""
 
     name: str
-    damage: Callable[[Scene, Tonight, int], None]
+    damage: Damage
     """Of a scene, its export, and how many nights it lasts already."""
     scenario: int
     """Its number in the list of scenarios; 0 if it isn't in there."""
@@ -48,18 +52,20 @@ class Disaster:
     steady: bool = False
     lasting: bool = False
     """It changes the systems themselves, and nobody takes that back."""
+    but_for: str = ""
+    """Where it is small, it looks like people who leave: the only guard that can tell. Without that
+    one it is not prevented but bounded, by the limits of a night and a week."""
 
 
 _TABLE: Final[list[Disaster]] = []
 
 
 def _disaster(
-    name: str, scenario: int, *, nights: int = 1, steady: bool = False, lasting: bool = False
-) -> Callable[[Callable[[Scene, Tonight, int], None]], Callable[[Scene, Tonight, int], None]]:
-    def entered(
-        damage: Callable[[Scene, Tonight, int], None],
-    ) -> Callable[[Scene, Tonight, int], None]:
-        _TABLE.append(Disaster(name, damage, scenario, nights, steady, lasting))
+    name: str, scenario: int, *, nights: int = 1, but_for: str = "", how: str = ""
+) -> Callable[[Damage], Damage]:
+    def entered(damage: Damage) -> Damage:
+        steady, lasting = how == "steady", how == "lasting"
+        _TABLE.append(Disaster(name, damage, scenario, nights, steady, lasting, but_for))
         return damage
 
     return entered
@@ -80,6 +86,7 @@ def _header_only(_scene: Scene, tonight: Tonight, _at: int) -> None:
 
 @_disaster("cut at a byte", 3)
 def _cut(scene: Scene, tonight: Tonight, _at: int) -> None:
+    tonight.promised = len(tonight.rows)
     whole = tonight.written()
     end = scene.rng.randrange(len(whole) // 10, len(whole) - 1)
     tonight.raw = whole[:end]
@@ -89,11 +96,13 @@ def _cut(scene: Scene, tonight: Tonight, _at: int) -> None:
 
 @_disaster("cut at a row end, 5 % lost", 4)
 def _cut_rows(_scene: Scene, tonight: Tonight, _at: int) -> None:
+    tonight.promised = len(tonight.rows)
     del tonight.rows[-max(1, len(tonight.rows) // 20) :]
 
 
 @_disaster("cut at a row end, 1 % lost", 4)
 def _cut_few(_scene: Scene, tonight: Tonight, _at: int) -> None:
+    tonight.promised = len(tonight.rows)
     del tonight.rows[-max(2, len(tonight.rows) // 100) :]
 
 
@@ -109,7 +118,7 @@ def _old(scene: Scene, tonight: Tonight, _at: int) -> None:
     tonight.age = timedelta(days=28)
 
 
-@_disaster("last month's file, copied tonight", 7)
+@_disaster("last month's file, copied tonight", 7, but_for=GRACE)
 def _copied(scene: Scene, tonight: Tonight, _at: int) -> None:
     nights = sorted(scene.past)
     then = scene.past[max([n for n in nights if n <= scene.first - 28] or nights[:1])]
@@ -148,6 +157,7 @@ def _encoding(_scene: Scene, tonight: Tonight, _at: int) -> None:
 
 @_disaster("one quote lost", 13)
 def _quote(scene: Scene, tonight: Tonight, _at: int) -> None:
+    tonight.promised = len(tonight.rows)
     at = scene.rng.randrange(1, len(tonight.rows) - 2)
     lines = tonight.written().split(b"\r\n")
     cell = b'"' + tonight.rows[at][1].encode()
@@ -243,6 +253,7 @@ def _one_part(_scene: Scene, tonight: Tonight, _at: int) -> None:
 
 @_disaster("one page of the export missing", 15, nights=2)
 def _page_missing(scene: Scene, tonight: Tonight, _at: int) -> None:
+    tonight.promised = len(tonight.rows)
     pages = (len(tonight.rows) - 2) // _PAGE
     at = scene.memory.setdefault("page", scene.rng.randrange(max(1, pages)))
     del tonight.rows[1 + at * _PAGE : 1 + (at + 1) * _PAGE]
@@ -251,7 +262,7 @@ def _page_missing(scene: Scene, tonight: Tonight, _at: int) -> None:
 _PAGE: Final = 25
 
 
-@_disaster("a small part vanishes", 21, nights=5)
+@_disaster("a small part vanishes", 21, nights=5, but_for="group_lost")
 def _part_vanishes(scene: Scene, tonight: Tonight, _at: int) -> None:
     own = any(row[4] for row in tonight.rows)
     column = tonight.column("team") if own else tonight.column("company")
@@ -267,23 +278,19 @@ def _part_vanishes(scene: Scene, tonight: Tonight, _at: int) -> None:
 _PART: Final = 5
 
 
-@_disaster("slow bleed of 1 % a night", 20, nights=14, steady=True)
+@_disaster("slow bleed of 1 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
 def _bleed_1(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.01)
 
 
-@_disaster("slow bleed of 2 % a night", 20, nights=14, steady=True)
+@_disaster("slow bleed of 2 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
 def _bleed_2(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.02)
 
 
-@_disaster("slow bleed of 4 % a night", 20, nights=14, steady=True)
+@_disaster("slow bleed of 4 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
 def _bleed_4(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.04)
-
-
-BLEEDS: Final = ("slow bleed of 1 % a night", "slow bleed of 2 % a night")
-"""So slow that only the sentinels can tell it from people who leave; else it is bounded."""
 
 
 def _bleed(scene: Scene, tonight: Tonight, at: int, share: float) -> None:
@@ -296,14 +303,14 @@ def _bleed(scene: Scene, tonight: Tonight, at: int, share: float) -> None:
 # ------------------------------------------------------------------ the systems themselves
 
 
-@_disaster("all ids changed by a migration", 17, lasting=True)
+@_disaster("all ids changed by a migration", 17, how="lasting")
 def _migrated(scene: Scene, tonight: Tonight, _at: int) -> None:
     for person in scene.firm.people.values():
         person.crm_id = str(4_000_000 + (scene.first * 1000) + person.number)
     tonight.rows = export(scene.firm).rows
 
 
-@_disaster("mass merge under new ids", 17, lasting=True)
+@_disaster("mass merge under new ids", 17, how="lasting")
 def _merged(scene: Scene, tonight: Tonight, _at: int) -> None:
     """A third of all records becomes new ones, with the other record's address and numbers."""
     for person in scene.firm.people.values():
@@ -326,7 +333,7 @@ def _partly_listed(scene: Scene, tonight: Tonight, _at: int) -> None:
     tonight.incomplete = True
 
 
-@_disaster("3CX restored, Ids given anew", 44, lasting=True)
+@_disaster("3CX restored, Ids given anew", 44, how="lasting")
 def _restored(scene: Scene, _tonight: Tonight, _at: int) -> None:
     """The newest contacts are gone; their Ids are given to people typed by hand, and to others."""
     firm = scene.firm

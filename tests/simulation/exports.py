@@ -44,6 +44,10 @@ class Tonight:
     """By which the machine's clock is wrong."""
     listed: frozenset[int] | None = None
     """The contacts that 3CX lists; None: all."""
+    manifest: bool = False
+    """The CRM says beside the file how many rows it has."""
+    promised: int | None = None
+    """So many, where fewer arrived."""
     incomplete: bool = False
     """3CX' own count tells that there are more."""
 
@@ -72,6 +76,7 @@ def export(firm: Firm) -> Tonight:
         header=list(_HEADERS[firm.seed % 2]),
         rows=[first, *(_row(firm, person) for person in people), last],
         delimiter=",;"[firm.seed // 2 % 2],
+        manifest=firm.seed % 3 == 0,
     )
 
 

@@ -300,10 +300,15 @@ class Program:
         """Lay the export into its folder, in place of the last one."""
         for old in self.folder.glob("contacts*.csv*"):
             old.unlink()
-        path = self.folder / tonight.name
-        path.write_bytes(content)
+        files = {tonight.name: content}
+        if tonight.manifest:
+            count = len(tonight.rows) if tonight.promised is None else tonight.promised
+            files["contacts.csv.rows"] = f"{count}\n".encode()
         made = (now - tonight.clock - tonight.age).timestamp()
-        os.utime(path, (made, made))
+        for name, written in files.items():
+            path = self.folder / name
+            path.write_bytes(written)
+            os.utime(path, (made, made))
 
     def _read(
         self, tonight: Tonight, now: datetime, on: Guards
@@ -314,7 +319,9 @@ class Program:
         found, codes = self._reading(tonight, raw, now, age)
         if found is not None or any(map(on.on, codes)):
             return found, codes
-        lenient = replace(tonight, name="contacts.csv", age=timedelta(hours=1), clock=timedelta())
+        lenient = replace(
+            tonight, name="contacts.csv", age=timedelta(hours=1), clock=timedelta(), promised=None
+        )
         found, again = self._reading(lenient, tonight.written(), now, None)
         if found is not None or any(on.on(code) for code in again if code != "export_empty"):
             return found, again

@@ -61,6 +61,7 @@ class _Trial:
     def run(self, on: Guards) -> tuple[Year, set[str]]:
         """A copy that has gone through it, and what stood against wrong deletes."""
         other = self.year.copy(self.folder)
+        other.wary = self.disaster.lasting and on != ALL_ON  # or a person would undo what stood
         struck = struck_by(other, self.disaster)
         standing: set[str] = set()
         for _ in range(self.lasts):

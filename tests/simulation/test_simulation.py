@@ -9,10 +9,9 @@ from datetime import timedelta
 
 import pytest
 from amounts import amount
-from simulation.disasters import BLEEDS, DISASTERS
+from simulation.disasters import DISASTERS
 from simulation.exports import export
 from simulation.firm import START
-from simulation.nights import SENTINEL
 from simulation.proofs import AFTER, attack, struck_by
 from simulation.years import Year
 
@@ -75,13 +74,11 @@ def test_years_with_disasters(group, tmp_path, record_property):
 
 
 def is_bounded(proof):
-    """A slow bleed without its sentinels: the weekly limit lets so many pass in two weeks."""
-    guards = {guard for guard, _ in proof.needed}
-    most = 2 * max(10, 0.05 * proof.claimed)
-    return (
-        proof.disaster in BLEEDS
-        and guards == {SENTINEL}
-        and all(wrong <= most for _, wrong in proof.needed)
+    """It is so small that only one guard can tell: the limits let no more pass without a person."""
+    but_for = {d.name: d.but_for for d in DISASTERS}[proof.disaster]
+    most = max(10, 0.05 * proof.claimed) * math.ceil(proof.lasted / 7)
+    return {guard for guard, _ in proof.needed} == {but_for} and all(
+        wrong <= most for _, wrong in proof.needed
     )
 
 

@@ -93,6 +93,8 @@ class Year:
     """Contacts that were there together with their person on an accepted night."""
     tally: Tally = field(default_factory=Tally)
     last_disaster: int = -100
+    wary: bool = False
+    """Nothing is approved any more."""
 
     @classmethod
     def of(cls, seed: int, folder: Path) -> Year:
@@ -156,7 +158,8 @@ class Year:
         self.tally.stopped += 1
         self.tally.stops.update(set(night.stops))
         self.tally.aftermath += self.night - self.last_disaster <= 3
-        if night.refused or any(f.level is Level.BLOCK for f in night.findings):
+        blocked = any(f.level is Level.BLOCK for f in night.findings)
+        if night.refused or blocked or self.wary:
             return
         before = dict(self.firm.book)
         look = Look(now + _MORNING, on)
