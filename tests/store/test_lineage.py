@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -463,6 +464,45 @@ def test_a_rebind_asks_for_everything_else_that_a_state_must_be(restored, spoil:
 
 
 # ---------------------------------------------------------------------------- no false alarm
+
+
+@pytest.fixture
+def looking(state):
+    """Somebody opens the state and is kept waiting by the mark in the reports; what they get."""
+    with state.open() as ledger, ThreadPoolExecutor(1) as pool:
+        mark = state.reports / f"state-{ledger.state_id}.serial"
+        state.reports.mkdir(exist_ok=True)
+        mark.unlink(missing_ok=True)
+        os.mkfifo(mark)
+        look = pool.submit(lambda: state.open().close())
+        with mark.open("wb", buffering=0) as said:  # waits until somebody reads
+            yield mark, said, look
+
+
+@pytest.fixture
+def writer(state):
+    """A run that makes one mark only, the one beside the state."""
+    with Ledger.open(state.url, base=state.base, pbx_url=state.pbx_url) as ledger:
+        yield ledger
+
+
+def test_a_run_that_writes_while_somebody_looks_is_no_alarm(state, writer, looking) -> None:
+    mark, said, look = looking
+    writer.begin_run(command="run", mode="auto", now=state.now)
+    said.write(f"{writer.state_id} {serial(state)}\n".encode())
+    mark.unlink()
+    said.close()
+    assert look.result(timeout=30) is None
+
+
+def test_a_first_mark_made_while_somebody_looks_is_no_alarm(state, writer, looking) -> None:
+    mark, said, look = looking
+    assert not beside(state).exists()
+    writer.adopt([state.claim(1)])
+    mark.unlink()
+    said.close()
+    assert look.result(timeout=30) is None
+
 
 STORM = """
 import os, random, signal, sys, time

@@ -163,6 +163,16 @@ def test_a_lock_can_be_given_up_early(lock) -> None:
             pass
 
 
+def test_a_full_disk_leaves_no_lock_behind(lock, full_disk) -> None:
+    full = lock()
+    with full_disk(0), pytest.raises(StateError) as refused, full:
+        pass
+    assert refused.value.code == "state_disk"
+    assert not full.still_held()
+    with lock():
+        pass
+
+
 def test_a_lock_that_this_user_may_not_open_is_a_state_error(open_place, without_power) -> None:
     lock = RunLock(open_place.url, base=open_place.base, command="c", now=open_place.now)
     with lock:
