@@ -123,6 +123,21 @@ def test_04_so_few_that_no_guard_sees_them_only_wait(company):
     assert again.report.counts.pbx["waiting"] == 0
 
 
+def promised(path, rows: int, **more) -> None:
+    """What the job that wrote the export says of it."""
+    said = json.dumps({"rows": rows, **more})
+    path.with_name(f"{path.name}.manifest.json").write_text(said)
+
+
+def test_04_a_manifest_sees_every_lost_row(company):
+    rows = rows_of(company.tonight())
+    path = company.exported(text_of(rows[:-1]))
+    promised(path, len(rows) - 1)
+    ended = company.ends(company.run)
+    assert (ended.code, ended.findings) == (Exit.EXPORT, {"manifest_mismatch"})
+    assert company.untouched()
+
+
 def test_05_a_file_that_is_still_being_written_is_left_alone(company):
     company.settings["crm.source"] = f"{NAME}.part"
     company.exported(name="contacts.csv.part")
@@ -158,6 +173,14 @@ def test_08_another_companys_export_is_not_taken_for_ours(company):
     ended = company.night(text_of([HEADER, *strangers]))
     assert (ended.code, ended.status) == (Exit.APPROVAL, Status.NEEDS_APPROVAL)
     assert "matched_share" in ended.findings
+    assert company.untouched()
+
+
+def test_08_a_sentinel_that_is_missing_stops_everything(company):
+    company.settings["crm.sentinels"] = ["1020", "1021", "1022"]
+    ended = company.night(company.tonight(without=(*LEAVERS, 21)))
+    assert (ended.code, ended.status) == (Exit.EXPORT, Status.BLOCKED)
+    assert ended.findings == {"sentinel_missing"}
     assert company.untouched()
 
 
@@ -290,6 +313,17 @@ def test_15_pages_that_failed_inside_the_crm_are_missed(company):
     assert (ended.code, ended.status) == (Exit.APPROVAL, Status.NEEDS_APPROVAL)
     assert "export_shrank" in ended.findings
     assert company.untouched()
+
+
+def test_15_a_manifest_that_came_once_is_asked_for_ever_after(company):
+    text = company.tonight()
+    promised(company.exported(text), len(rows_of(text)) - 1)
+    assert company.ends(company.run).code == Exit.CONVERGED
+    company.server.clear_requests()
+    company.tomorrow()
+    ended = company.night(company.tonight(without=(*LEAVERS, 30)))
+    assert (ended.code, ended.findings) == (Exit.EXPORT, {"manifest_missing"})
+    assert company.methods() == {"GET"}
 
 
 @pytest.mark.parametrize(
@@ -475,6 +509,15 @@ def test_25_an_archive_is_read_and_never_unpacked(company):
     assert company.ends(company.run).code == Exit.CONVERGED
     assert company.left() == set(LEAVERS)
     assert list(company.folder.rglob("CON*")) == []
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "../contacts.csv"])
+def test_26_a_path_in_a_manifest_is_never_followed(company, name):
+    text = company.tonight()
+    promised(company.exported(text), len(rows_of(text)) - 1, file=name)
+    ended = company.ends(company.run)
+    assert (ended.code, ended.findings) == (Exit.EXPORT, {"manifest_mismatch"})
+    assert company.untouched()
 
 
 HOSTILE = {

@@ -360,6 +360,15 @@ def test_46_a_phonebook_that_somebody_emptied_is_no_reason_to_go_on(company):
     assert company.sql("SELECT count(*) FROM claim") == before
 
 
+def test_46_nor_is_one_of_which_a_few_are_left(company):
+    text = company.tonight()
+    for contact in company.book.all()[:-3]:
+        company.book.remove(contact["Id"])
+    ended = company.night(text)
+    assert ended.outcomes() == {}
+    assert company.methods() == {"GET"}
+
+
 def test_47_a_contact_that_somebody_else_deleted_first_is_not_counted_as_ours(company):
     company.server.hook(lambda: company.book.remove(5), method="DELETE", path_prefix=FIFTH)
     ended = company.night()
