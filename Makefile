@@ -13,12 +13,13 @@ demo: $(READY)
 
 check: system lint types test
 
-# What a test needs besides Python: systemd's own verifier reads the units in cron/, and the queries
-# of the manual run on real databases.
+# What a test needs besides Python: systemd's own verifier reads the units in cron/, the queries of
+# the manual run on real databases, and strace lets each write of a run fail in turn.
 system:
 	@missing=""; \
 	command -v systemd-analyze > /dev/null || missing="$$missing systemd"; \
 	command -v mariadbd > /dev/null || missing="$$missing mariadb-server"; \
+	command -v strace > /dev/null || missing="$$missing strace"; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
 	test -z "$$missing" || { \
 	  echo "installing$$missing, for the tests"; \

@@ -152,3 +152,5 @@ class StateError(ReconcileError):
 
     exit_code = 8
     code = "state"
+    consequence = "Nothing is deleted while that is so."
+    """True at a start and in the middle: a disk may fill up when contacts are gone already."""

@@ -135,7 +135,7 @@ def test_a_night_that_cannot_be_is_told_and_the_next_one_comes(company, capsys, 
     assert night(company.config, company.world()) is Exit.STATE
     err = capsys.readouterr().err
     assert "there is no state yet" in err
-    assert "Nothing was deleted. Next: reconcile db upgrade" in err
+    assert "Nothing is deleted while that is so. Next: reconcile db upgrade" in err
     assert receiver.paths == ["/ping/abc/start", "/ping/abc/fail"]
     company.create_state()
     assert night(company.config, company.world()) is Exit.CONVERGED
