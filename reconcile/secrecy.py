@@ -15,8 +15,8 @@ _KNOWN: Final[set[str]] = set()
 def keep(secret: str) -> None:
     """From now on `without` leaves this out, however it is written in a text."""
     if secret:
-        ways = (secret, repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret))
-        _KNOWN.update(ways)
+        python = (repr(secret)[1:-1], ascii(secret)[1:-1], repr(secret.encode())[2:-1])
+        _KNOWN.update((secret, *python, quote(secret, safe=""), quote_plus(secret)))
 
 
 def without(text: str) -> str:

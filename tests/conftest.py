@@ -24,7 +24,8 @@ def pytest_runtest_makereport(item, call):
         report = outcome.get_result()
         report.user_properties.extend(("figures", said) for said in figures())
         if said := canaries.left_behind(report.sections, item.funcargs.get("tmp_path")):
-            report.outcome, report.longrepr = "failed", said
+            before = f"{report.longrepr}\n" if report.failed else ""
+            report.outcome, report.longrepr = "failed", before + said
 
 
 @pytest.fixture(scope="session", autouse=True)
