@@ -235,16 +235,10 @@ class Config(Document):
     def rules(self, protections: Iterable[ProtectionRecord] = (), *, immediate: bool) -> Rules:
         """What the decision table needs; `protections` are those that the state keeps."""
         kept = ((record.kind, record.value) for record in protections)
-        entries = {*self.policy.protect.entries(), *kept}
-        values = {kind: [v for k, v in entries if k is kind] for kind in ProtectionKind}
         return Rules(
             contact_types=frozenset(self.pbx.contact_types),
-            protection=Protection.of(
-                ids=map(int, values[ProtectionKind.ID]),
-                tags=values[ProtectionKind.TAG],
-                numbers=values[ProtectionKind.NUMBER],
-                names=values[ProtectionKind.NAME],
-                region=self.crm.region,
+            protection=Protection.of_entries(
+                (*self.policy.protect.entries(), *kept), self.crm.region
             ),
             owner_tag=self.policy.owner_tag,
             grace_exports=self.policy.grace_exports,

@@ -13,17 +13,31 @@ from typing import TYPE_CHECKING, Final, Literal
 from reconcile import config as configuration
 from reconcile import crm
 from reconcile.core import guards
+from reconcile.core.plan import Protection
 from reconcile.errors import LockBusy, PbxRefused, ReconcileError
-from reconcile.model import DeleteGuard, EtagKind, Exit, IfMatch, PbxSnapshot, Probe
+from reconcile.model import (
+    DeleteGuard,
+    EtagKind,
+    Exit,
+    IfMatch,
+    PbxSnapshot,
+    Probe,
+    ProtectionRecord,
+    RunRecord,
+    Status,
+)
+from reconcile.ownership import protections
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.report import files
+from reconcile.restoring import DRILL
 from reconcile.session import World, connection_of, place_of, reader_of
+from reconcile.session import state as open_state
 from reconcile.store import migrate
 from reconcile.store.ledger import Ledger
 from reconcile.store.lock import PbxLock, RunLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from reconcile.config import Config
@@ -199,6 +213,7 @@ def _listed(
         return
     if state:
         yield from _etags(config, listed, proof)
+        yield from _kept(config, world, listed)
 
 
 def _role(listed: PbxSnapshot) -> Check:
@@ -243,6 +258,52 @@ def _etags(config: Config, listed: PbxSnapshot, proof: Probe | None) -> Iterator
     yield _guard(config, listed, known)
     if known is not None:
         yield _ok("probe", _proved(known))
+
+
+def _kept(config: Config, world: World, listed: PbxSnapshot) -> Iterator[Check]:
+    """What the state keeps that a person should know of: protections, a freeze, the last drill."""
+    try:
+        protected = protections(config, world)
+        with open_state(config) as ledger:
+            drill = ledger.last_run(command=DRILL, status=Status.APPLIED)
+    except ReconcileError as error:
+        yield from _failures("state", error)
+        return
+    yield _protections(config, protected, listed)
+    yield _drill(drill)
+
+
+def _protections(
+    config: Config, protected: Sequence[ProtectionRecord], listed: PbxSnapshot
+) -> Check:
+    """A protection that fits nobody may be a typing error, or somebody who has gone."""
+    region, prefix = config.crm.region, config.pbx.outside_prefix
+    contacts = [listed.contact(at) for at in range(len(listed))] if protected else []
+    idle = [
+        f"{record.kind} {record.value}"
+        for record in protected
+        for one in [Protection.of_entries([(record.kind, record.value)], region)]
+        if not any(one.why(contact, region, outside_prefix=prefix) for contact in contacts)
+    ]
+    if not idle:
+        return _ok("protect", f"{len(protected)} protections")
+    return Check(
+        name="protect",
+        state="warn",
+        said=f"{len(protected)} protections; of these fit no contact: {', '.join(idle)}",
+        mend="mend the entry, or take it back: reconcile protect --remove …",
+    )
+
+
+def _drill(last: RunRecord | None) -> Check:
+    if last is None:
+        return Check(
+            name="drill",
+            state="warn",
+            said="a restore was never practised on this 3CX",
+            mend="on a throw-away contact of our own: reconcile restore --drill",
+        )
+    return _ok("drill", f"a restore succeeded on {last.started_at:%Y-%m-%d}, in run {last.id}")
 
 
 def _proved(p: Probe) -> str:

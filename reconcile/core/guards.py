@@ -50,6 +50,9 @@ _GROUP_PERCENT: Final = 30.0
 _FILL_POINTS: Final = 5.0
 _LOSSY_PERCENT: Final = 1.0
 _SHOWN: Final = 10
+_LEFT_OR_LACKING: Final = (
+    " Either that many people have left, or the export lacks some who are still there."
+)
 _MANIFESTS: Final = {"rows": "row count", "sha256": "sha256"}
 _KEY_COLUMNS: Final = ("id", "first_name", "last_name", "full_name", "company", "phone", "email")
 
@@ -388,7 +391,8 @@ def _too_many_deletes(facts: Facts) -> Iterator[Finding]:
             code="too_many_deletes",
             observed=f"{count} deletes",
             limit=str(facts.limits.max_deletes),
-            message="The plan deletes more contacts than policy.max_deletes allows at once.",
+            message="The plan deletes more contacts than policy.max_deletes allows at once."
+            + _LEFT_OR_LACKING,
         )
 
 
@@ -401,7 +405,7 @@ def _too_large_share(facts: Facts) -> Iterator[Finding]:
             observed=f"{count} of {facts.claimed} claimed contacts ({percent:.1f} %)",
             limit=f"{facts.limits.max_delete_percent:g} % and {_FEW}",
             message="The plan deletes a larger part of the claimed contacts than"
-            " policy.max_delete_percent allows at once.",
+            " policy.max_delete_percent allows at once." + _LEFT_OR_LACKING,
         )
 
 
@@ -416,7 +420,7 @@ def _too_many_in_a_week(facts: Facts) -> Iterator[Finding]:
             observed=f"{count} of {base} in seven days ({percent:.1f} %), {before} of them done",
             limit=f"{facts.limits.max_weekly_percent:g} % and {_WEEK_FLOOR}",
             message="With this plan, more would be deleted in seven days than"
-            " policy.max_weekly_percent allows: a slow loss is a loss too.",
+            " policy.max_weekly_percent allows: a slow loss is a loss too." + _LEFT_OR_LACKING,
         )
 
 
@@ -432,7 +436,8 @@ def _lost_groups(facts: Facts) -> Iterator[Finding]:
                     code="group_lost",
                     observed=f"{name} {group}: {lost} of {sizes[group]} ({percent:.0f} %)",
                     limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}",
-                    message=f"One {name} would lose a large part of its contacts at once.",
+                    message=f"One {name} would lose a large part of its contacts at once: it was"
+                    " given up, or a filter of the export leaves it out.",
                 )
 
 

@@ -36,6 +36,7 @@ from reconcile.model import (
     ExportSource,
     Matching,
     PbxSnapshot,
+    ProtectionKind,
     Strength,
     Verdict,
 )
@@ -88,6 +89,20 @@ class Protection:
             tags=frozenset(filter(None, (t.strip().casefold() for t in tags))),
             number_keys=frozenset(k for n in numbers for k in phones.keys_or_text(n, region)),
             name_keys=frozenset(filter(None, map(name_key, names))),
+        )
+
+    @classmethod
+    def of_entries(cls, entries: Iterable[tuple[ProtectionKind, str]], region: str) -> Protection:
+        """From entries as the state keeps them."""
+        named: dict[ProtectionKind, list[str]] = {kind: [] for kind in ProtectionKind}
+        for kind, value in entries:
+            named[kind].append(value)
+        return cls.of(
+            ids=map(int, named[ProtectionKind.ID]),
+            tags=named[ProtectionKind.TAG],
+            numbers=named[ProtectionKind.NUMBER],
+            names=named[ProtectionKind.NAME],
+            region=region,
         )
 
     def why(self, contact: Contact, region: str, *, outside_prefix: str = "") -> str:

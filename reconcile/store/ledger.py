@@ -189,6 +189,12 @@ class Ledger:
             found = rows.runs(connection, run_id=run_id)
         return found[0] if found else None
 
+    def last_run(self, *, command: str, status: Status) -> RunRecord | None:
+        """The newest run of a command that ended so."""
+        with self._reading() as connection:
+            found = rows.runs(connection, command=command, status=status, limit=1)
+        return found[0] if found else None
+
     # ------------------------------------------------------------------------ what was learned
 
     def view(self, *, now: datetime) -> LedgerView:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
+    from reconcile.model import Status
+
 WEEK: Final = timedelta(days=7)
 """How far back the weekly limit counts."""
 
@@ -48,12 +50,21 @@ def _columns(table: Table, kind: type) -> list[Any]:
 
 
 def runs(
-    connection: Connection, *, run_id: int | None = None, limit: int | None = None
+    connection: Connection,
+    *,
+    run_id: int | None = None,
+    command: str | None = None,
+    status: Status | None = None,
+    limit: int | None = None,
 ) -> list[RunRecord]:
     """Past runs, the newest first."""
     statement = select(*_columns(tables.run, RunRecord)).order_by(tables.run.c.id.desc())
     if run_id is not None:
         statement = statement.where(tables.run.c.id == run_id)
+    if command is not None:
+        statement = statement.where(tables.run.c.command == command)
+    if status is not None:
+        statement = statement.where(tables.run.c.status == status)
     return _all(connection, RunRecord, statement.limit(limit))
 
 

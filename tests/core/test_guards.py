@@ -19,6 +19,7 @@ from reconcile.model import (
     EtagKind,
     Evidence,
     Exit,
+    Freeze,
     IfMatch,
     LedgerView,
     Level,
@@ -427,3 +428,95 @@ def test_every_approval_names_the_command():
 def test_only_key_columns_are_remembered():
     matching = Matching(evidence=(), counts_crm={}, fill={"phone": 0.5, "country": 1.0})
     assert guards.fill_of(matching) == {"phone": 0.5}
+
+
+# ------------------------------------------------------------------ what must be in an export
+
+
+@pytest.mark.parametrize(("lost", "blocks"), [((), False), (("17",), True)])
+def test_a_sentinel_that_is_missing_blocks_with_exit_3(lost, blocks):
+    found = guards.evaluate(facts(lost_sentinels=lost))
+    assert [(f.code, f.level, f.exit_code) for f in found] == [
+        ("sentinel_missing", Level.BLOCK, Exit.EXPORT)
+    ] * blocks
+    assert not blocks or found[0].observed == "1 missing: 17"
+
+
+def test_many_missing_sentinels_are_counted_and_some_are_named():
+    (found,) = guards.evaluate(facts(lost_sentinels=tuple(map(str, range(12)))))
+    assert found.observed == "12 missing: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+
+
+def test_an_old_export_fed_by_hand_needs_neither_sentinels_nor_a_manifest():
+    found = with_ledger(facts(history=True, lost_sentinels=("1",)), manifests=frozenset({"rows"}))
+    assert set(codes(found)) == {"export_history"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "has", "asked", "lacks"),
+    [
+        ("", "", True, None),
+        ("", "rows", True, None),
+        ("rows", "rows", True, None),
+        ("rows", "rows sha256", True, None),
+        ("rows", "", True, "no row count"),
+        ("sha256", "", True, "no sha256"),
+        ("rows sha256", "rows", True, "no sha256"),
+        ("rows sha256", "", True, "no row count and sha256"),
+        ("rows sha256", "", False, None),
+    ],
+)
+def test_what_a_manifest_has_proved_is_asked_for_ever_after(seen, has, asked, lacks):
+    source = replace(b.source(rows=1000, sha256="1" * 64), manifest=has)
+    given = facts(asks_manifest=asked, source=source)
+    found = guards.evaluate(with_ledger(given, manifests=frozenset(seen.split())))
+    assert [f.observed for f in found] == ([lacks] if lacks else [])
+    if lacks:
+        assert (found[0].code, found[0].level) == ("manifest_missing", Level.BLOCK)
+        assert found[0].exit_code is Exit.EXPORT
+
+
+# ------------------------------------------------------------------ what a person wants
+
+
+STRICT, LOOSE = '{"max_deletes":20}', '{"max_deletes":50}'
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "deletes", "asks"),
+    [
+        (STRICT, LOOSE, 1, True),
+        (STRICT, LOOSE, 0, False),
+        (LOOSE, STRICT, 1, False),
+        (STRICT, STRICT, 1, False),
+        ("", LOOSE, 1, False),
+    ],
+)
+def test_a_policy_that_allows_more_is_approved_once(before, now, deletes, asks):
+    given = facts(policy=now, deletes=deletes)
+    found = guards.evaluate(with_ledger(given, last_accepted=accepted(policy=before)))
+    assert [(f.code, f.level, f.observed) for f in found] == [
+        ("policy_loosened", Level.APPROVE, "max_deletes 20 → 50")
+    ] * asks
+    assert guards.accepts(found, approved=False), "it says nothing about the export"
+
+
+def test_a_stop_file_and_a_freeze_are_said():
+    freeze = Freeze(until=b.NOW + timedelta(days=1), frozen_by="anna", why="new CRM")
+    found = guards.evaluate(with_ledger(facts(stop_file="STOP"), freeze=freeze))
+    assert [(f.code, f.level) for f in found] == [
+        ("stop_file", Level.INFO),
+        ("frozen", Level.INFO),
+    ]
+    assert "anna" in found[1].observed
+    assert "(new CRM)" in found[1].message
+    assert guards.accepts(found, approved=False)
+
+
+def test_a_protection_that_the_configuration_lost_is_said():
+    (found,) = guards.evaluate(facts(kept_protections=("id 7", "tag vip")))
+    assert (found.code, found.level, found.observed) == (
+        "protection_kept",
+        Level.INFO,
+        "id 7, tag vip",
+    )
