@@ -337,10 +337,15 @@ def miscounts(
 def missing(
     said: Sequence[Statement], originals: Sequence[Original], table: Table
 ) -> Iterator[Problem]:
-    """Files of the export that nothing speaks for, a problem each."""
+    """Files of the export that nothing speaks for, a problem each.
+
+    A manifest that can't be read is a problem already.
+    """
+    understood = [statement.manifest for statement in said]
     for given in _read(table):
         original = originals[given]
-        if not (original.unread or _proved(said, table, given)):
+        unclear = original.unread or [m for m in original.manifests if m not in understood]
+        if not (unclear or _proved(said, table, given)):
             words = "it has no manifest: nothing says its number of records or its sha256"
             yield Problem(code="manifest_missing", message=words, file=original.name)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -191,3 +193,18 @@ def test_of_a_split_export_each_part_has_one(tmp_path: Path) -> None:
     )
     files["contacts_2.csv"] = second.replace("(3 rows)\n", "").encode()
     assert crm.read(written(files, tmp_path), **options).source.manifest == ""
+
+
+def test_of_the_files_in_an_archive_each_has_one(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("contacts_1.csv", f"{HEADER}{ROWS}(3 rows)\n")
+        archive.writestr("contacts_2.csv", f"{HEADER}3,Al Poe,+493012345679,\n")
+    options: Any = {"base": tmp_path, "mapping": {}, "now": NOW, "max_age_hours": 26}
+    half = written({"contacts.zip": packed.getvalue()}, tmp_path)
+    assert crm.read(half, **options).source.manifest == ""
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("contacts_1.csv", f"{HEADER}{ROWS}(3 rows)\n")
+        archive.writestr("contacts_2.csv", f"{HEADER}3,Al Poe,+493012345679,\n(1 row)\n")
+    written({"contacts.zip": packed.getvalue()}, tmp_path)
+    assert crm.read(half, **options).source.manifest == "rows"

@@ -102,6 +102,12 @@ def test_what_says_what_an_export_is_is_read_in_every_form(
     assert proved(files, tmp_path, manifest="ignore") == ""
 
 
+def test_a_name_may_be_composed_or_not(tmp_path: Path) -> None:
+    """As a Mac writes it, and everybody else."""
+    files = {"Kontakte-Süd.csv": CSV, "Kontakte-Süd.csv.sha256": f"{SUM}  Kontakte-Su\u0308d.csv\n"}
+    assert proved(files, tmp_path) == "sha256"
+
+
 @pytest.mark.parametrize(
     "name",
     ["contacts.csv.md5", "contacts.json", "other.csv.sha256", "contacts.csv.sha256.part", "rows"],
@@ -236,8 +242,9 @@ def test_what_is_not_true_refuses_the_export(
 def test_half_a_manifest_or_one_that_says_nothing_clear_is_none(
     name: str, content: str | bytes, said: str, tmp_path: Path
 ) -> None:
-    (problem,) = refused({"contacts.csv": CSV, name: content}, tmp_path)
-    assert problem.startswith(f"{name}: {said}")
+    for asked in ("auto", "required"):
+        (problem,) = refused({"contacts.csv": CSV, name: content}, tmp_path, manifest=asked)
+        assert problem.startswith(f"{name}: {said}")
 
 
 def test_a_manifest_that_is_no_file_is_refused_and_not_followed(tmp_path: Path) -> None:
@@ -245,7 +252,7 @@ def test_a_manifest_that_is_no_file_is_refused_and_not_followed(tmp_path: Path) 
     (tmp_path / "contacts.csv.rows").symlink_to("true.rows")
     (tmp_path / "contacts.csv.lines").mkdir()
     os.mkfifo(tmp_path / "contacts.csv.ok")
-    assert refused({"contacts.csv": CSV}, tmp_path) == [
+    assert refused({"contacts.csv": CSV}, tmp_path, manifest="required") == [
         "contacts.csv.lines: it is a directory",
         "contacts.csv.ok: it is a pipe",
         "contacts.csv.rows: it is a symbolic link, which is not followed",
