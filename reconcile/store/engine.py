@@ -196,7 +196,8 @@ def _in_words(path: Path, code: int, detail: str) -> StateError:
         )
     return StateError(
         f"{path} could not be used: {detail}.",
-        hint="see that this user may write the file and its folder, then: reconcile db check",
+        hint="see that this user may write the file and its folder, and that the disk has room, "
+        "then: reconcile db check",
     )
 
 
