@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from simulation.disasters import Scene
+from simulation.disasters import DISASTERS, Scene
 from simulation.nights import ALL_ON, EDITED, GRACE, KEYS, PERSON, REVIEW, VETO, Guards
-from simulation.years import Struck
+from simulation.years import Struck, Year
 
 from reconcile.model import Strength, Verdict
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from simulation.disasters import Disaster
     from simulation.nights import Night
-    from simulation.years import Year
+    from simulation.years import Tally
 
     from reconcile.model import Decision
 
@@ -114,6 +115,47 @@ def struck_by(year: Year, disaster: Disaster) -> Struck:
     seed = f"{year.firm.seed} {disaster.name} {year.night}"
     scene = Scene(year.firm, year.night, random.Random(seed), dict(year.past))  # noqa: S311
     return Struck(disaster, scene)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """How much of a life is simulated."""
+
+    nights: int
+    every: int
+    """Nights from one disaster to the next."""
+    alone: int
+    """Of so many firms each guard is also tried by itself."""
+
+
+def spent(seed: int, folder: Path, length: Length) -> tuple[Tally, list[Proof]]:
+    """A firm's life, and the proofs of its disasters: every one has its turn among the firms."""
+    own = folder / f"firm-{seed}"
+    year, proofs = Year.of(seed, own / "year"), []
+    rng = random.Random(f"{seed} year")  # noqa: S311
+    turns = math.ceil(365 / 60)
+    for turn, begin in enumerate(range(0, length.nights, length.every)):
+        strikes = begin + length.every // 2 + rng.randrange(length.every // 4)
+        _spend(year, until=min(strikes, length.nights))
+        if strikes >= length.nights:
+            break
+        disaster = DISASTERS[(seed * turns + turn) * _STRIDE % len(DISASTERS)]
+        lasts = disaster.nights if disaster.steady else rng.randint(1, disaster.nights)
+        proofs.append(attack(year, disaster, own, lasts, alone=seed < length.alone))
+        struck = struck_by(year, disaster)
+        for _ in range(lasts):
+            year.spend(struck)
+    _spend(year, until=length.nights)
+    year.program.close(remove=True)
+    return year.tally, proofs
+
+
+_STRIDE: Final = 7
+
+
+def _spend(year: Year, *, until: int) -> None:
+    while year.night < until:
+        year.spend()
 
 
 # ------------------------------------------------------------------ what stands

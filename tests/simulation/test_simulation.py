@@ -3,62 +3,43 @@
 from __future__ import annotations
 
 import math
-import random
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import repeat
+from multiprocessing import get_context
 
-import pytest
-from amounts import amount
+from amounts import PROVE, amount, note
 from simulation.disasters import DISASTERS
 from simulation.exports import export
 from simulation.firm import START
-from simulation.proofs import AFTER, attack, struck_by
+from simulation.proofs import AFTER, Length, spent
 from simulation.years import Year
 
-NIGHTS = amount(check=24, prove=365)
-EVERY = amount(check=12, prove=60)
-GROUPS = amount(check=1, prove=10)
-FIRMS = amount(check=2, prove=5)
-ALONE = amount(check=0, prove=10)
-"""So many firms in which each guard is tried by itself, too."""
-_STRIDE = 7
+FIRMS = amount(check=2, prove=50)
+LENGTH = Length(
+    nights=amount(check=24, prove=365),
+    every=amount(check=12, prove=60),
+    alone=amount(check=0, prove=10),
+)
 
 
-def spent(seed, folder):
-    """A firm's year, and the proofs of its disasters."""
-    folder.mkdir()
-    year, proofs = Year.of(seed, folder / "year"), []
-    rng = random.Random(f"{seed} year")  # noqa: S311
-    for begin in range(0, NIGHTS, EVERY):
-        at = begin + EVERY // 2 + rng.randrange(EVERY // 4)
-        while year.night < min(at, NIGHTS):
-            year.spend()
-        if year.night < at:
-            break
-        number = seed * math.ceil(365 / 60) + begin // EVERY
-        disaster = DISASTERS[number * _STRIDE % len(DISASTERS)]
-        lasts = disaster.nights if disaster.steady else rng.randint(1, disaster.nights)
-        proofs.append(attack(year, disaster, folder, lasts, alone=seed < ALONE))
-        struck = struck_by(year, disaster)
-        for _ in range(lasts):
-            year.spend(struck)
-    while year.night < NIGHTS:
-        year.spend()
-    year.program.close(remove=True)
-    return year, proofs
+def lives(folder):
+    """Every firm's life; in a proof each processor takes its share of them."""
+    if not PROVE:
+        return [spent(seed, folder, LENGTH) for seed in range(FIRMS)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        return [*pool.map(spent, range(FIRMS), repeat(folder), repeat(LENGTH))]
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
-def test_years_with_disasters(group, tmp_path, record_property):
-    seeds = range(group * FIRMS, (group + 1) * FIRMS)
-    years, proofs = [], []
-    for seed in seeds:
-        year, found = spent(seed, tmp_path / f"firm-{seed}")
-        years.append(year.tally)
-        proofs += found
-        record_property("simulation", year.tally.written())
+def test_years_with_disasters(tmp_path, record_property):
+    found = lives(tmp_path)
+    years, proofs = [tally for tally, _ in found], [p for _, some in found for p in some]
+    for tally in years:
+        record_property("simulation", tally.written())
     for proof in proofs:
         record_property("disaster", asdict(proof))
+    note("simulated firms", said(years, proofs))
 
     # nobody was deleted who should have stayed, and whoever has left is gone in time
     assert [wrong for tally in years for wrong in tally.wrong] == []
@@ -71,6 +52,20 @@ def test_years_with_disasters(group, tmp_path, record_property):
     assert [p for p in proofs if p.wrong] == []
     assert [p for p in proofs if p.needed and not is_bounded(p)] == []
     assert [p for p in proofs if p.stopped_after == AFTER] == []
+
+
+def said(years, proofs):
+    """In one line."""
+    sums = {
+        name: sum(tally.written()["figures"][name] for tally in years)
+        for name in ("nights", "deleted", "wrong", "late", "stopped")
+    }
+    carried = sum(1 for proof in proofs if not proof.needed)
+    return (
+        f"{sums['nights']:,} nights, {sums['deleted']} deletes, {sums['wrong']} wrong,"
+        f" {sums['late']} late, {sums['stopped']} stopped without need; {len(proofs)} disasters,"
+        f" {carried} of them carried by two guards or more, {len(proofs) - carried} bounded"
+    )
 
 
 def is_bounded(proof):
