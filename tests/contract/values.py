@@ -6,8 +6,9 @@ values here, and a test says so.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, fields
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from reconcile.sandbox.switches import Switches
@@ -94,15 +95,23 @@ def rhythms() -> dict[str, Switches]:
     }
 
 
-def pairs() -> tuple[tuple[Value, Value], ...]:
-    """Every two values of two different switches; with a default in it, it would be a single."""
+def pairs(most: int) -> tuple[tuple[Value, Value], ...]:
+    """Two values of two different switches; with a default in it, it would be a single.
+
+    Any two switches meet, in at most so many pairs of their values: first those with the values
+    that were met least often so far, so that none is left out.
+    """
     free = {row: values for row, values in rows().items() if row not in AT_START}
-    return tuple(
-        (one, other)
-        for left, right in combinations(free, 2)
-        for one in free[left]
-        for other in free[right]
-    )
+    met: Counter[str] = Counter()
+    found = []
+    for left, right in combinations(free, 2):
+        left_over = list(product(free[left], free[right]))
+        for _ in range(min(most, len(left_over))):
+            pair = min(left_over, key=lambda two: sum(met[str(value)] for value in two))
+            left_over.remove(pair)
+            met.update(map(str, pair))
+            found.append(pair)
+    return tuple(found)
 
 
 def switches(*values: Value) -> Switches:
