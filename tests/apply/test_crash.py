@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import warm
 from company import SECRET
 
 from reconcile.errors import LockBusy
@@ -58,14 +57,8 @@ class Machine:
         return {c["Id"] for c in self.company.book.all()}
 
     def start(self, *command):
-        child = subprocess.Popen(
-            [sys.executable, "-m", "reconcile", *command],
-            env={**os.environ, "SECRET": SECRET, "RECONCILE_CONFIG": "config.toml"},
-            cwd=self.company.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        environ = {**os.environ, "SECRET": SECRET, "RECONCILE_CONFIG": "config.toml"}
+        child = warm.start(*command, cwd=self.company.folder, env=environ)
         self.children.append(child)
         return child
 

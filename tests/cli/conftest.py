@@ -6,14 +6,13 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
+import warm
 
 from reconcile.sandbox import Book, SandboxServer
 from reconcile.sandbox.export import write_export
@@ -41,7 +40,8 @@ class Office:
     folder: Path
     server: SandboxServer
     environ: dict = field(default_factory=lambda: {"RECONCILE_3CX_SECRET": CANARY})
-    everything: list = field(default_factory=list)
+    cold: bool = False
+    """Whether every command loads all that it needs by itself."""
 
     @property
     def book(self):
@@ -61,17 +61,11 @@ class Office:
         # Colours and proxies of the machine are no part of what is proved here.
         return {**kept, "PYTHONPATH": str(root), "NO_PROXY": "*", **self.environ, **more}
 
-    def start(self, *args, **more) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "reconcile", *map(str, args)],
-            cwd=self.folder,
-            env=self.environment(**more),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+    def start(self, *args, **more):
+        """A command that goes on; Python itself is only started where the test is about it."""
+        cold = self.cold or any(name.startswith(("PYTHON", "TMP")) for name in more)
+        environ = self.environment(**more)
+        return warm.start(*map(str, args), cwd=self.folder, env=environ, cold=cold)
 
     def __call__(self, *args, answers="", **more) -> Said:
         """One command, to its end; whatever it says is looked through for the secret."""

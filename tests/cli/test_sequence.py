@@ -11,6 +11,7 @@ import pytest
 @pytest.fixture
 def sandbox(office, canary):
     """`reconcile sandbox` as a person starts it, and its URL."""
+    office.cold = True
     export = office.folder / "exports" / "contacts.csv"
     options = ("--port", 0, "--contacts", 60, "--seed", 5, "--export", export)
     process = office.start("sandbox", *options, RECONCILE_SANDBOX_SECRET=canary)
