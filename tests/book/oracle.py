@@ -104,6 +104,13 @@ def judge(
     return Case(tally, faults)
 
 
+def doubts(book: Book, form: Form, *, inactive: str, records: Sequence[Row]) -> set[str]:
+    """Why leavers of this book are for a person to judge."""
+    gone = book.second.gone(form, inactive)
+    why = _Doubts(book, form, records, gone).why
+    return {why(e) for e in book.second.entries if e.people and e.people <= gone} - {""}
+
+
 def _shown(entry: Entry) -> str:
     return f"contact {entry.id} { ({name: text for name, text in entry.fields.items() if text}) }"
 
