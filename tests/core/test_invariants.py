@@ -7,6 +7,7 @@ independent books would never come near a delete.
 from __future__ import annotations
 
 import builders as b
+from amounts import amount
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,7 +101,7 @@ def living_keys(crm):
     return {k for v in cells for k in (*phones.keys(v, "DE"), *addresses(v))}
 
 
-@settings(max_examples=80)
+@settings(max_examples=amount(check=30, prove=3000))
 @given(st.lists(people, min_size=1, max_size=8))
 def test_whatever_the_books_hold(book):
     crm, pbx, claims = derive(book)
@@ -139,7 +140,7 @@ def test_whatever_the_books_hold(book):
         )
 
 
-@settings(max_examples=25)
+@settings(max_examples=amount(check=10, prove=500))
 @given(st.lists(people, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_the_order_of_either_side_changes_nothing(book, random):
     crm, pbx, claims = derive(book)
@@ -153,7 +154,7 @@ def test_the_order_of_either_side_changes_nothing(book, random):
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=amount(check=10, prove=500))
 @given(st.lists(people, min_size=1, max_size=6))
 def test_a_second_look_at_the_same_sides_learns_nothing_new(book):
     crm, pbx, claims = derive(book)

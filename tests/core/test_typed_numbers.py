@@ -10,6 +10,7 @@ from datetime import datetime
 
 import phonenumbers
 import pytest
+from amounts import amount
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneMetadata
@@ -162,7 +163,7 @@ def sides(draw):
 
 
 @given(sides())
-@settings(max_examples=1500)
+@settings(max_examples=amount(check=500, prove=20_000))
 def test_however_a_number_is_typed_on_each_side_the_keys_meet(given_sides):
     number, crm, record, pbx, configured = given_sides
     there = {*keys(crm, record), *keys(crm, configured)}
@@ -249,7 +250,7 @@ def are_alike(one, other):
 
 
 @given(two_in_a_cell())
-@settings(max_examples=400)
+@settings(max_examples=amount(check=200, prove=5000))
 def test_of_two_numbers_in_a_cell_both_are_found(drawn):
     region, both, cell = drawn
     assert {number.e164 for number in both} <= set(keys(cell, region)), cell
@@ -317,7 +318,7 @@ WORDLESS = [
     st.sampled_from(WORDS),
     st.sampled_from(REGIONS),
 )
-@settings(max_examples=400)
+@settings(max_examples=amount(check=200, prove=5000))
 def test_a_placeholder_gives_no_key(digits, before, words, region):
     if before.startswith("00") and dialling_out(region) != "00":
         region = "DE"  # where 00 is not dialled before a country code, it is two digits

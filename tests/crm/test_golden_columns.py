@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from amounts import amount
 from crm import rewriting
 from crm.golden import GOLDENS, ONE_OF_EACH, described, read, values
 from crm.nightly import LEAVER, RULES, last_night
@@ -27,12 +28,15 @@ CASES = [
     for inactive in ("keep", "gone" if GOLDENS[name].expected["inactive"] else "")
     if inactive
 ]
-STRIDE = 3
-"""Of a golden that is not the one of its format each third change is tried."""
+STRIDE = amount(check=9, prove=1)
+STRIDE_OF_ONE = amount(check=3, prove=1)
+"""Each ninth change is tried in a check, each third of the one golden of a format: as the kinds of
+changes take turns by four, every kind comes in turn."""
 WITHOUT_IDS = "3cx-phonebook.csv"
-PLANNED = 7
-"""Each seventh change is planned with, as a plan takes long; all of them where there are no ids,
-which hold people whatever befalls other columns."""
+PLANNED = amount(check=7, prove=1)
+PLANNED_WITHOUT_IDS = amount(check=3, prove=1)
+"""Each seventh change is planned with in a check, as a plan takes long; each third where there are
+no ids, which hold people whatever befalls other columns."""
 
 
 def files(content: Grid, name: str) -> dict[str, bytes]:
@@ -89,7 +93,7 @@ def test_every_record_stays_with_what_it_has_in_other_columns(
     snapshot = read(made, tmp_path, inactive=inactive)
     before, looked = people(snapshot), look(made, tmp_path, inactive)
     assert len(before) == len(GOLDENS[name].records)
-    stride = 1 if name in ONE_OF_EACH else STRIDE
+    stride = STRIDE_OF_ONE if name in ONE_OF_EACH else STRIDE
     for columns, change in list(rewriting.changes(whole, read_columns(snapshot)))[::stride]:
         made = files(change(whole), name)
         try:
@@ -113,7 +117,7 @@ def other_records(whole: Grid, name: str, folder: Path) -> Iterator[CrmSnapshot]
     """
     before = read(files(whole, name), folder)
     rules = plan.rules_fingerprint(before.source, RULES)
-    stride = 1 if name == WITHOUT_IDS else PLANNED
+    stride = PLANNED_WITHOUT_IDS if name == WITHOUT_IDS else PLANNED
     for _, change in list(rewriting.changes(whole, read_columns(before)))[::stride]:
         try:
             tonight = read(files(change(whole), name), folder)

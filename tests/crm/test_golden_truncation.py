@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from amounts import amount
 from crm.golden import GOLDENS, NAMES, ONE_OF_EACH, Golden, read, values
 from crm.nightly import LEAVER, RULES, last_night
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 WITHOUT_END = (".csv", ".tsv", ".ndjson", ".vcf", "-split")
 DEFAULT = replace(RULES, grace_exports=2, grace_hours=20)
-LARGE, STRIDE = 1500, 7
-"""Bytes from which on not every cut is tried, but each seventh, and those behind a line."""
+STRIDE = amount(check=7, prove=1)
+"""Of all cuts each seventh is tried in a check, and those behind a line, and near the end."""
+NEAR = 100
+"""Bytes; there a format with an end of its own has what it ends with."""
 UNASKED = 2
 """So many deletes nobody is asked about, however small the company."""
 
@@ -34,7 +37,9 @@ UNASKED = 2
 def cuts(content: bytes) -> Iterator[int]:
     """Sizes to which a file is cut, its own included."""
     for size in range(len(content)):
-        if len(content) < LARGE or size % STRIDE == 0 or content[:size].endswith((b"\r", b"\n")):
+        # In UTF-16 a line ends with two bytes.
+        line = not {*content[max(size - 2, 0) : size]}.isdisjoint(b"\r\n")
+        if line or size % STRIDE == 0 or size >= len(content) - NEAR:
             yield size
     yield len(content)
 
