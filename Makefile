@@ -5,6 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := -m pytest -n auto --dist worksteal
+# Folders with tests that a check runs in part (tests/amounts.py).
+IN_PART = $(sort $(dir $(shell grep -rlE '^from amounts import .*(amount\b|PROVE)' tests --include='*.py')))
+
+# Hundreds of commands are started by the tests; each would compile all our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo check fix test lint types bench prove clean system
 
@@ -35,10 +41,10 @@ types: $(READY)
 
 test: $(READY)
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n auto --ignore=tests/book
+	$(BIN)/coverage run $(PYTEST) --ignore=tests/book
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest -n auto tests/book
+	$(BIN)/python $(PYTEST) tests/book
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .
@@ -49,8 +55,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/matching.py
 
-# What takes too long for a check: a million cells, read in columns and one by one.
+# What takes too long for a check: all of the tests that it runs in part, and a million cells, read
+# in columns and one by one.
 prove: $(READY)
+	PROVE=1 $(BIN)/python $(PYTEST) $(IN_PART)
 	PYTHONPATH=tests $(BIN)/python benchmarks/prove_numbers.py
 
 $(READY): pyproject.toml constraints.txt
