@@ -163,6 +163,15 @@ def test_a_mark_never_goes_back(state) -> None:
     assert noted(state) == [77, 77]
 
 
+def test_what_a_killed_process_left_of_a_mark_is_in_nobodys_way(state) -> None:
+    write(state, 1)
+    for mark in (beside(state), in_reports(state)):
+        mark.with_name(f"{mark.name}.new").write_text("half a mar")
+    write(state, 2)
+    assert noted(state) == [2, 2]
+    assert list(state.reports.iterdir()) == [in_reports(state)]
+
+
 # ---------------------------------------------------------------------------- noticing
 
 
