@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from reconcile.report.model import ContactPart, Report
 
 _SHOWN_DIGITS = 3
-_RECORD = re.compile(r"((?:CRM record|the record in row) .*?) \((?!needed: )(.+)\)")
-"""A record of the CRM, and the name of its person; `core.words` writes it so."""
+_RECORD = re.compile(r"(?:CRM record|the record in row) ")
+_PERSON = re.compile(r" \((?!needed: )")
+"""What stands before a record of the CRM and before its person's name; `core.words` writes it so.
+
+Two patterns, as one for both would try every pair of them, and a name may be full of them.
+"""
 _KEY = re.compile(
-    r"(?<=^number ).+?(?= (?:belongs to|is not one person's alone|alone proves nothing))"
+    r"(?<=^number ).+?(?= (?:belongs to|is not one person's alone|alone proves nothing))",
+    re.DOTALL,
 )
-_GROUP = re.compile(r"(?<=^company )(.+)(?=: \d+ of \d+ \()")
+_GROUP = re.compile(r"(?<=^company )(.+)(?=: \d+ of \d+ \()", re.DOTALL)
 """The company of a finding that one loses many contacts."""
 _ADDRESS = re.compile(r"(?<!\S)\S+@\S+")
 _INTERNATIONAL = re.compile(r"\+\d[\d ().\-/]{4,}\d")
@@ -118,7 +123,17 @@ def sentence(plain: str, shown: Mapping[str, str]) -> str:
     """
     for text in sorted(filter(None, shown), key=len, reverse=True):
         plain = plain.replace(text, shown[text])
-    plain = _RECORD.sub(lambda m: f"{m[1]} ({name(m[2])})", plain)
+    plain = _without_person(plain)
     plain = _ADDRESS.sub(lambda m: email(m[0]), plain)
     plain = _KEY.sub(lambda m: number(m[0]), plain)
     return _INTERNATIONAL.sub(lambda m: number(m[0]), plain)
+
+
+def _without_person(plain: str) -> str:
+    """A sentence about a record of the CRM with the initials of its person."""
+    record = _RECORD.search(plain)
+    person = record and _PERSON.search(plain, record.end())
+    last = plain.rfind(")")
+    if not person or last <= person.end():
+        return plain
+    return f"{plain[: person.end()]}{name(plain[person.end() : last])}{plain[last:]}"
