@@ -16,6 +16,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,10 @@ OLDEST: Final = Path(__file__).parents[1] / "store" / "states" / "0001.sql"
 STATE: Final = "state/reconcile.db"
 BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".serial")
 """The files of a state, by what follows its name."""
+BY_SQLITE: Final = ("pwrite64", "fdatasync", "ftruncate", "openat", "unlink")
+"""What SQLite does to them."""
+ANYWHERE: Final = ("fsync", "rename", "symlink", "mkdir")
+"""What else is done to files that are to last: reports, and the marks of a state."""
 
 
 def at(contact_id: int) -> str:
@@ -178,6 +183,8 @@ class Machine:
     buried: dict[int, list[bool]] = field(default_factory=dict)
     """Contact → for each DELETE that arrived, whether tombstone and intent were on disk."""
     rehearsed: bool = False
+    counts: dict[bool, Counter[str]] = field(default_factory=dict)
+    sent: int = 0
 
     # ------------------------------------------------------------------ before
 
@@ -361,12 +368,28 @@ class Machine:
         if not done:
             server.fail(skip=nth - 1, drop=True)
 
-    def calls(self, *command: str, of: str, everywhere: bool = False) -> int:
-        """How many such calls one whole run makes, on the state's files or on all."""
-        never = Injection(calls=of, effect="error=EIO", when="65535", everywhere=everywhere)
-        child = self.start(*command, injection=never)
-        child.wait()
-        return sum(1 for line in self.seen() if re.search(rf"\b({of.replace(',', '|')})\(", line))
+    def calls(self, kind: str, *, everywhere: bool = False) -> range:
+        """The numbers of such calls that one whole run makes, on the state's files or on all."""
+        if everywhere not in self.counts:
+            self.stage()
+            looked = Injection(
+                calls=",".join(ANYWHERE if everywhere else BY_SQLITE),
+                effect="error=EIO",
+                when="65535",
+                everywhere=everywhere,
+            )
+            assert self.start("run", injection=looked).wait() == Exit.CONVERGED
+            made = (re.match(r"\d+ +(\w+)\(", line) for line in self.seen())
+            self.counts[everywhere] = Counter(m[1] for m in made if m)
+        return range(1, self.counts[everywhere][kind] + 1)
+
+    def requests(self) -> range:
+        """The numbers of the requests that one whole run sends."""
+        if not self.sent:
+            self.stage()
+            assert self.start("run").wait() == Exit.CONVERGED
+            self.sent = len(self.company.server.requests)
+        return range(1, self.sent + 1)
 
     # ------------------------------------------------------------------ after
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from amounts import amount, note
+from amounts import PROVE, amount, note
 from crash.machine import LEAVERS, PATIENCE, Injection, at, spread
 
 from reconcile.model import Exit, Outcome, Status
@@ -61,11 +61,11 @@ def run_elsewhere(machine):
         ledger.finish_run(newer, status=Status.CLEAN, exit_code=0, digest="", headline="", now=now)
 
 
+MOMENTS = [("GET", FIRST, set()), ("DELETE", FIRST, {FIRST}), ("GET", SECOND, {FIRST})]
+
+
 @pytest.mark.parametrize("meanwhile", [clean_the_lock, run_elsewhere])
-@pytest.mark.parametrize(
-    ("method", "contact_id", "gone"),
-    [("GET", FIRST, set()), ("DELETE", FIRST, {FIRST}), ("GET", SECOND, {FIRST})],
-)
+@pytest.mark.parametrize(("method", "contact_id", "gone"), MOMENTS if PROVE else MOMENTS[1:])
 def test_a_run_that_slept_while_its_lock_went_deletes_nothing_more(
     *, machine, meanwhile, method, contact_id, gone
 ):
@@ -119,10 +119,8 @@ def outcomes(report):
 
 
 def test_sigterm_at_every_request_finishes_the_contact_in_hand(machine):
-    machine.stage()
-    machine.start("run").wait()
-    requests = range(1, len(machine.company.server.requests) + 1)
-    chosen = spread(requests, amount(check=4, prove=10_000), seed=23)
+    requests = machine.requests()
+    chosen = spread(requests, amount(check=3, prove=10_000), seed=23)
     codes = []
     for nth in chosen:
         machine.stage()
@@ -138,8 +136,7 @@ def test_sigterm_at_every_request_finishes_the_contact_in_hand(machine):
 
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
 def test_sigterm_in_the_middle_of_a_commit_finishes_the_contact_in_hand(machine, call):
-    machine.stage()
-    steps = range(1, machine.calls("run", of=call) + 1)
+    steps = machine.calls(call)
     chosen = spread(steps, amount(check=1, prove=40), seed=29)
     for step in chosen:
         machine.stage()

@@ -114,7 +114,7 @@ def test_wherever_the_log_ends_a_tombstone_is_there_for_each_delete_before(machi
     boundaries = [HEADER + FRAME * n for n in range(power.frames + 1)]
     inside = [b - draw.randrange(1, FRAME) for b in boundaries[1:]]
     tried = 0
-    for cut in spread(sorted(boundaries + inside), amount(check=80, prove=10_000), seed=3):
+    for cut in spread(sorted(boundaries + inside), amount(check=40, prove=10_000), seed=3):
         for wal in remains(power, cut, draw):
             graves = buried(machine.state, wal)
             tried += 1
