@@ -38,9 +38,9 @@ def kept(company) -> bool:
 
 def test_28_a_contact_typed_by_hand_is_never_touched(company):
     by_hand = company.book.add({"FirstName": "By", "LastName": "Hand", "PhoneNumber": "030 999888"})
-    for _ in range(3):
-        ended = company.night()
-        company.tomorrow()
+    company.night()
+    company.tomorrow()
+    ended = company.night()
     assert ended.contact(by_hand).verdict is Verdict.UNMANAGED
     assert company.has(by_hand)
     assert company.left() == set(LEAVERS)
@@ -159,15 +159,16 @@ def test_35_a_tag_that_changes_with_no_edit_waits_for_tomorrow(company):
 @pytest.mark.parametrize(
     "switches",
     cases(
-        {"page_cap": "40"},
+        {"skip_orderby": "refused", "page_cap": "40"},
         {"order": "unstable"},
+        {"page_cap": "40"},
         {"skip_orderby": "refused"},
         {"order": "arbitrary"},
         {"count": "absent"},
         {"count": "page_size"},
         {"count": "empty_value"},
         {"default_page": "50"},
-        check=3,
+        check=2,
     ),
     ids=str,
 )
@@ -204,7 +205,7 @@ def test_36_a_wrong_page_is_read_again_or_refused(company, first, last):
         "http://pbx@127.0.0.1:{port}/xapi/v1/Contacts",
         "file:///etc/passwd",
         "http://169.254.169.254/latest/meta-data",
-        check=2,
+        check=1,
     ),
 )
 def test_37_a_next_link_never_leads_away(company, link):

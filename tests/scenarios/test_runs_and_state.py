@@ -95,8 +95,10 @@ def child(company):
     def run(*, killed_at: tuple[str, str, int]) -> int:
         process = os.fork()
         if process == 0:
-            company.ends(company.run)
-            os._exit(0)
+            try:
+                company.ends(company.run)
+            finally:
+                os._exit(0)
         method, path, nth = killed_at
         company.server.hook(
             lambda: os.kill(process, signal.SIGKILL), method=method, path_prefix=path, nth=nth
