@@ -53,10 +53,10 @@ max_delete_percent = 10.0
 
 OLDEST: Final = Path(__file__).parents[1] / "store" / "states" / "0001.sql"
 STATE: Final = "state/reconcile.db"
-BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".serial")
+BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".serial", ".serial.new")
 """The files of a state, by what follows its name."""
-BY_SQLITE: Final = ("pwrite64", "fdatasync", "ftruncate", "openat", "unlink")
-"""What SQLite does to them."""
+ON_STATE: Final = ("pwrite64", "fdatasync", "ftruncate", "openat", "unlink", "write")
+"""What is done to them: all by SQLite but the last, which signs the lock and notes the marks."""
 ANYWHERE: Final = ("fsync", "rename", "symlink", "mkdir")
 """What else is done to files that are to last: reports, and the marks of a state."""
 
@@ -373,7 +373,7 @@ class Machine:
         if everywhere not in self.counts:
             self.stage()
             looked = Injection(
-                calls=",".join(ANYWHERE if everywhere else BY_SQLITE),
+                calls=",".join(ANYWHERE if everywhere else ON_STATE),
                 effect="error=EIO",
                 when="65535",
                 everywhere=everywhere,

@@ -6,24 +6,31 @@ import signal
 
 import pytest
 from amounts import amount, note
-from crash.machine import BY_SQLITE, Injection, spread
+from crash.machine import ON_STATE, Injection, spread
+
+from reconcile.model import Exit
 
 FEW = {"fdatasync": 3, "pwrite64": 2}
 """How many calls are struck in a check, of the kinds that are more than one."""
 
 
-@pytest.mark.parametrize("call", BY_SQLITE)
+@pytest.mark.parametrize("call", ON_STATE)
 def test_killed_at_every_call_on_the_state_the_next_run_finds_out(machine, call):
     steps = machine.calls(call)
     chosen = spread(steps, amount(check=FEW.get(call, 1), prove=10_000), seed=7)
+    killed = 0
     for number, step in enumerate(chosen):
         machine.stage()
         kill = Injection(calls=call, effect="signal=KILL", when=str(step))
-        assert machine.start("run", injection=kill).wait() == -signal.SIGKILL
+        code = machine.start("run", injection=kill).wait()
+        # One run may make a call less than another: then the last one never comes.
+        assert code == (-signal.SIGKILL if machine.was_struck() else Exit.CONVERGED)
+        killed += machine.was_struck()
         machine.check()
         edited = machine.edit_one(number) if number % 2 else set()
         machine.converge(edited=edited)
-    note(f"SIGKILL at {call}", f"{len(chosen)} of {len(steps)} calls in a run of 4 deletes")
+    assert killed
+    note(f"SIGKILL at {call}", f"{killed} of {len(steps)} calls in a run of 4 deletes")
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["it-takes-effect", "it-never-does"])

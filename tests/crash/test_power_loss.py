@@ -64,7 +64,7 @@ def safe_at_delete(machine):
     log = f"{machine.state.name}-wal>"
     folder = f"{machine.state.parent}>"
     written = synced = 0
-    named, safe = False, {}
+    named, marks, safe = False, 0, {}
     for line in machine.seen():
         if log in line and (at_ := re.search(r"pwrite64\(.*, (\d+), (\d+)\) +=", line)):
             written = max(written, int(at_[1]) + int(at_[2]))
@@ -72,10 +72,14 @@ def safe_at_delete(machine):
             synced = written
         elif folder in line and "sync(" in line:
             named = True
+        elif "serial.new>" in line and "sync(" in line:
+            marks += 1
+            assert synced == written  # a mark that leads would take a power cut for a backup
         elif sent := re.search(r'sendto\(.*"DELETE /xapi/v1/Contacts\((\d+)\)', line):
             assert named
             assert synced == written
             safe.setdefault(int(sent[1]), synced)
+    assert marks
     return {contact_id: safe[contact_id] for contact_id in LEAVERS}
 
 
