@@ -154,6 +154,15 @@ def test_what_root_notes_belongs_to_whom_the_state_belongs(state) -> None:
         assert (mark.stat().st_uid, mark.stat().st_gid) == owner
 
 
+def test_what_another_user_notes_is_its_own(open_place, without_power) -> None:
+    open_place.base.chmod(0o777)
+    with without_power():
+        open_place.upgrade()
+        write(open_place, 1)
+        assert noted(open_place) == [1, 1]
+        assert in_reports(open_place).stat().st_uid == os.geteuid()
+
+
 def test_a_mark_never_goes_back(state) -> None:
     write(state, 1, 2, 3)
     with state.open() as ledger:
