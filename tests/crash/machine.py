@@ -37,6 +37,8 @@ PATIENCE: Final = 60
 LEAVERS: Final = (5, 6, 7, 8)
 PEOPLE: Final = 100
 LISTING: Final = "/xapi/v1/Contacts?"
+RESTORE: Final = ("restore", "--run", "4")
+"""Puts the leavers back in the scene in which they are gone."""
 CONFIG: Final = """\
 mode = "auto"
 [crm]
@@ -183,8 +185,8 @@ class Machine:
     buried: dict[int, list[bool]] = field(default_factory=dict)
     """Contact → for each DELETE that arrived, whether tombstone and intent were on disk."""
     rehearsed: bool = False
-    counts: dict[bool, Counter[str]] = field(default_factory=dict)
-    sent: int = 0
+    counts: dict[tuple[str, bool], Counter[str]] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ before
 
@@ -368,28 +370,36 @@ class Machine:
         if not done:
             server.fail(skip=nth - 1, drop=True)
 
-    def calls(self, kind: str, *, everywhere: bool = False) -> range:
-        """The numbers of such calls that one whole run makes, on the state's files or on all."""
-        if everywhere not in self.counts:
-            self.stage()
+    def calls(
+        self,
+        kind: str,
+        *,
+        scene: str = "due",
+        command: Sequence[str] = ("run",),
+        everywhere: bool = False,
+    ) -> range:
+        """The numbers of such calls that a whole command makes, on the state's files or on all."""
+        key = (scene, everywhere)
+        if key not in self.counts:
+            self.stage(scene)
             looked = Injection(
                 calls=",".join(ANYWHERE if everywhere else ON_STATE),
                 effect="error=EIO",
                 when="65535",
                 everywhere=everywhere,
             )
-            assert self.start("run", injection=looked).wait() == Exit.CONVERGED
+            assert self.start(*command, injection=looked).wait() == Exit.CONVERGED
             made = (re.match(r"\d+ +(\w+)\(", line) for line in self.seen())
-            self.counts[everywhere] = Counter(m[1] for m in made if m)
-        return range(1, self.counts[everywhere][kind] + 1)
+            self.counts[key] = Counter(m[1] for m in made if m)
+        return range(1, self.counts[key][kind] + 1)
 
-    def requests(self) -> range:
-        """The numbers of the requests that one whole run sends."""
-        if not self.sent:
-            self.stage()
-            assert self.start("run").wait() == Exit.CONVERGED
-            self.sent = len(self.company.server.requests)
-        return range(1, self.sent + 1)
+    def requests(self, *, scene: str = "due", command: Sequence[str] = ("run",)) -> range:
+        """The numbers of the requests that a whole command sends."""
+        if scene not in self.sent:
+            self.stage(scene)
+            assert self.start(*command).wait() == Exit.CONVERGED
+            self.sent[scene] = len(self.company.server.requests)
+        return range(1, self.sent[scene] + 1)
 
     # ------------------------------------------------------------------ after
 
@@ -461,7 +471,13 @@ class Machine:
             assert outcome is (kept if there[contact_id] else Outcome.DELETED)
 
     def check_restored(self) -> None:
-        """Everybody who was there before the deletes is there once."""
+        """After one more restore everybody who was there before the deletes is there once."""
+        again = self.start(*RESTORE)
+        assert again.wait() == Exit.CONVERGED, again.said()
+        with self.company.ledger() as ledger:
+            graves = ledger.tombstones()
+        assert {g.contact_id for g in graves} == set(LEAVERS)
+        assert all(self.company.has(g.restored_as) for g in graves)
         book = Book.seeded(PEOPLE, seed=3).all()
         wanted = sorted(map(_without_id, book))
         assert sorted(map(_without_id, self.company.book.all())) == wanted

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from amounts import PROVE, amount, note
-from crash.machine import ANYWHERE, ON_STATE, Injection, spread
+from crash.machine import ANYWHERE, ON_STATE, RESTORE, Injection, spread
 
 from reconcile.model import Exit
 
@@ -78,6 +78,18 @@ def test_every_call_that_puts_a_file_in_its_place_failing_in_turn_loses_nothing(
     codes = list(in_turn(machine, call, chosen, error="ENOSPC", lasting=False, everywhere=True))
     assert codes
     note(f"{call} failing with ENOSPC", f"{len(codes)} of {len(steps)}; {ways(codes)}")
+
+
+def test_a_restore_whose_writes_fail_in_turn_doubles_nobody_when_it_is_repeated(machine):
+    steps = machine.calls("pwrite64", scene="done", command=RESTORE)
+    chosen = spread(steps, amount(check=2, prove=10_000), seed=41)
+    codes = []
+    for step in chosen:
+        machine.stage("done")
+        full = Injection(calls="pwrite64", effect="error=ENOSPC", when=f"{step}+")
+        codes.append(ended(machine, machine.start(*RESTORE, injection=full)))
+        machine.check_restored()
+    note("pwrite64 of a restore failing", f"{len(chosen)} of {len(steps)}; {ways(codes)}")
 
 
 def test_no_file_may_grow_beyond_a_limit(machine):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from amounts import amount, note
-from crash.machine import ON_STATE, Injection, spread
+from crash.machine import ON_STATE, RESTORE, Injection, spread
 
 from reconcile.model import Exit
 
@@ -45,3 +45,16 @@ def test_killed_at_every_request_the_next_run_finds_out(machine, done):
         machine.converge(edited=machine.edit_one(number) if number % 2 else set())
     effect = "that takes effect" if done else "that never takes effect"
     note(f"SIGKILL at a request {effect}", f"{len(chosen)} of {len(requests)}")
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["it-takes-effect", "it-never-does"])
+def test_a_restore_killed_at_every_request_doubles_nobody_when_it_is_repeated(machine, done):
+    requests = machine.requests(scene="done", command=RESTORE)
+    chosen = spread(requests, amount(check=2, prove=10_000), seed=37)
+    for nth in chosen:
+        machine.stage("done")
+        machine.at_request(nth, signal.SIGKILL, done=done)
+        assert machine.start(*RESTORE).wait() == -signal.SIGKILL
+        machine.check_restored()
+    effect = "that takes effect" if done else "that never takes effect"
+    note(f"SIGKILL of a restore at a request {effect}", f"{len(chosen)} of {len(requests)}")
