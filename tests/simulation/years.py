@@ -39,7 +39,8 @@ class Tally:
     honest: int = 0
     """Nights without a disaster."""
     deleted: int = 0
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[tuple[int, int, int]] = field(default_factory=list)
+    """Firm, night and contact of each wrong delete."""
     stops: Counter[str] = field(default_factory=Counter)
     """Guard → honest nights that it stopped."""
     stopped: int = 0
@@ -48,7 +49,8 @@ class Tally:
     approved: int = 0
     waits: Counter[int] = field(default_factory=Counter)
     """Nights from a leaving to the delete → how often."""
-    late: list[str] = field(default_factory=list)
+    late: list[tuple[int, int, int]] = field(default_factory=list)
+    """The same of each leaver who should be gone."""
     excused: Counter[str] = field(default_factory=Counter)
 
     def written(self) -> dict[str, dict[str, int]]:
@@ -145,7 +147,7 @@ class Year:
         for contact_id in night.deleted:
             person = before[contact_id].person
             if person is None or person in self.firm.people:
-                self.tally.wrong.append(f"seed {self.firm.seed} night {self.night}: {contact_id}")
+                self.tally.wrong.append((self.firm.seed, self.night, contact_id))
             elif contact_id in self.leavers:
                 self.tally.waits[self.night - self.leavers[contact_id].since] += 1
         self.tally.deleted += len(night.deleted)
@@ -201,7 +203,7 @@ class Year:
         if why:
             self.tally.excused[why] += 1
         else:
-            self.tally.late.append(f"seed {self.firm.seed} night {self.night}: {contact_id}")
+            self.tally.late.append((self.firm.seed, self.night, contact_id))
 
     def _excuse(self, contact_id: int) -> str:
         """Why somebody must look at a leaver's contact, as the truth tells it."""
