@@ -155,9 +155,12 @@ def test_what_root_notes_belongs_to_whom_the_state_belongs(state) -> None:
 
 
 def test_what_another_user_notes_is_its_own(open_place, without_power) -> None:
+    open_place.upgrade()
     open_place.base.chmod(0o777)
+    if os.geteuid() == 0:
+        for path in (open_place.path, open_place.path.parent):
+            os.chown(path, 65534, 65534)
     with without_power():
-        open_place.upgrade()
         write(open_place, 1)
         assert noted(open_place) == [1, 1]
         assert in_reports(open_place).stat().st_uid == os.geteuid()
