@@ -207,6 +207,7 @@ class Machine:
             self._dig_at_delete(contact_id)
         if not self.rehearsed:
             self._rehearse()
+            self.company.server.clear_requests()
 
     def put(self, folder: Path) -> None:
         """Have this folder's files instead of what is there."""
