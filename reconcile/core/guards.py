@@ -193,15 +193,16 @@ def _empty_listing(facts: Facts) -> Iterator[Finding]:
 
 def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
     if facts.ledger.unresolved:
-        ids = ", ".join(str(action.contact_id) for action in facts.ledger.unresolved)
+        open_ones = facts.ledger.unresolved
+        ids = ", ".join(str(action.contact_id) for action in open_ones)
+        whose = f"contact {ids}" if len(open_ones) == 1 else f"the contacts {ids}"
         yield Finding(
             code="unresolved_intents",
             level=Level.BLOCK,
             subject=Subject.STATE,
-            observed=str(len(facts.ledger.unresolved)),
+            observed=str(len(open_ones)),
             limit="0",
-            message=f"An earlier run left open what became of contact {ids}, and 3CX could not be"
-            " asked.",
+            message=f"An earlier run left open what became of {whose}, and 3CX could not be asked.",
             hint="reconcile doctor, then: reconcile plan",
             exit_code=Exit.STATE,
         )
@@ -282,8 +283,8 @@ def _missing_manifest(facts: Facts) -> Iterator[Finding]:
             subject=Subject.EXPORT,
             observed=f"no {what}",
             limit="as with an earlier accepted export",
-            message=f"Earlier exports came with a {what}, and this one doesn't: the job that makes"
-            " it may not have finished.",
+            message="Earlier exports came with what this one lacks: the job that makes it may not"
+            " have finished.",
             hint="let the export job finish, then: reconcile plan; if there will be none any more:"
             ' crm.manifest = "ignore"',
             exit_code=Exit.EXPORT,
