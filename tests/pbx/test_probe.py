@@ -365,6 +365,6 @@ def test_a_lost_create_that_can_not_be_looked_for_is_told_to_a_person(
 def test_wrong_credentials_are_no_verdict(
     pbx: FakePbx, connect: Callable[..., PbxReader], now: datetime
 ) -> None:
-    reader = connect(pbx, client_secret="wrong")
+    reader = connect(pbx, client_secret="canary-secret-wrong")
     with pytest.raises(PbxError):
         probe(reader.connection, reader, now=now)
