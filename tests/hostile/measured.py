@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from canaries import SECRET
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -70,6 +72,19 @@ snapshot(sys.argv[1])
 for url in sys.stdin.read().splitlines():
     measured(lambda: snapshot(url))
 """
+_COMMANDS: Final = """
+import io, json, sys
+from contextlib import redirect_stdout, redirect_stderr
+from reconcile.cli import main
+
+for line in sys.stdin.read().splitlines():
+    text = io.StringIO()
+    with redirect_stdout(text), redirect_stderr(text):
+        try:
+            main(json.loads(line))
+        except SystemExit as left:
+            print(json.dumps({"code": left.code, "said": text.getvalue()}), file=sys.__stdout__)
+"""
 
 
 @dataclass(frozen=True)
@@ -78,9 +93,9 @@ class Ended:
 
     code: int
     said: str
-    peak: int
+    peak: int = 0
     """MiB above what the process had before."""
-    seconds: float
+    seconds: float = 0.0
     kind: str = ""
 
 
@@ -94,6 +109,11 @@ def snapshot(good: str, attacks: Iterable[str], *, cwd: Path) -> list[Ended]:
     return _in_one_process(_METER + _SNAPSHOT, good, attacks, cwd=cwd)
 
 
+def commands(folder: Path, *lines: list[str]) -> list[Ended]:
+    """What `reconcile` says to each of these, one after the other, in this folder."""
+    return _in_one_process(_COMMANDS, "", map(json.dumps, lines), cwd=folder)
+
+
 def environment(**more: str) -> Mapping[str, str]:
     """Of a child, without what this machine may say of reconcile and of proxies."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RECONCILE")}
@@ -104,7 +124,7 @@ def _in_one_process(code: str, good: str, attacks: Iterable[str], *, cwd: Path) 
     done = subprocess.run(
         [sys.executable, "-c", code, good],
         input="\n".join(attacks),
-        env=environment(TMPDIR=str(cwd)),
+        env=environment(TMPDIR=str(cwd), RECONCILE_3CX_SECRET=SECRET),
         cwd=cwd,
         capture_output=True,
         text=True,
