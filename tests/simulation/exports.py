@@ -69,8 +69,9 @@ class Tonight:
 
 
 def export(firm: Firm) -> Tonight:
-    """Tonight's export when all is well, in the order of the ids."""
-    people = sorted(firm.people.values(), key=lambda p: int(p.crm_id))
+    """Tonight's export when all is well, in the order of the ids or of the names."""
+    by_name = firm.seed % 4 > 1
+    people = sorted(firm.people.values(), key=lambda p: (p.last if by_name else "", int(p.crm_id)))
     first, last = (_sentinel(crm_id) for crm_id in SENTINELS)
     return Tonight(
         header=list(_HEADERS[firm.seed % 2]),

@@ -18,8 +18,8 @@ from simulation.years import Year
 
 FIRMS = amount(check=2, prove=50)
 LENGTH = Length(
-    nights=amount(check=24, prove=365),
-    every=amount(check=12, prove=60),
+    nights=amount(check=20, prove=365),
+    every=amount(check=10, prove=60),
     alone=amount(check=0, prove=10),
 )
 
@@ -80,7 +80,7 @@ def is_bounded(proof):
 def test_the_nights_are_those_of_the_program(tmp_path):
     """What the simulation decides is what `reconcile plan` decides."""
     year = Year.of(4, tmp_path / "year")
-    for _ in range(amount(check=4, prove=40)):
+    for _ in range(amount(check=3, prove=40)):
         tonight, book = export(year.firm), year.firm.book
         now = START + timedelta(days=year.night)
         ours, theirs = year.program.looks(tonight, book, now)
