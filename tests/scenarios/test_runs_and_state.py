@@ -277,6 +277,7 @@ def test_60_a_digest_is_good_once(company, approved):
     sent = len(company.deletes())
     again = company.ends(company.apply, approved)
     assert (again.code, again.findings) == (Exit.APPROVAL, {"approval_refused"})
+    assert "already applied" in again.error.message
     assert len(company.deletes()) == sent
 
 
