@@ -16,8 +16,8 @@ from reconcile import __version__
 from reconcile.cli.crash import without_secrets
 
 COMMANDS = (
-    "adopt apply columns contact db demo doctor explain history init plan report restore run"
-    " sandbox schedule"
+    "adopt apply columns contact db demo doctor explain freeze history init plan protect release"
+    " report restore run sandbox schedule"
 ).split()
 HEAVY = {
     "pandas",
@@ -68,8 +68,8 @@ def test_help_names_every_command_and_version_is_ours(office):
         (["nonsense"], "No such command 'nonsense'"),
         (["plan", "--frobnicate"], "No such option"),
         (["apply"], "Missing argument 'DIGEST'"),
-        (["restore"], "Name one of --run and --contact."),
-        (["restore", "--run", "1", "--contact", "1"], "Name one of --run and --contact."),
+        (["restore"], "Name one of --run, --contact and --drill."),
+        (["restore", "--run", "1", "--contact", "1"], "Name one of --run, --contact and --drill."),
         (["adopt"], "Name contacts by their Id, or give --unmanaged."),
         (["contact", "get", "five"], "'five' is not a valid integer"),
         (["sandbox", "--port", "99999"], "99999 is not in the range"),

@@ -18,7 +18,7 @@ def test_flags_make_a_configuration_a_report_folder_and_a_state(office):
     assert said.out.splitlines() == [
         "Wrote config.toml.",
         f"Reports go to {office.folder / 'reports'}.",
-        f"{office.folder / 'state' / 'reconcile.db'} was created, empty, with schema 0002.",
+        f"{office.folder / 'state' / 'reconcile.db'} was created, empty, with schema {REVISION}.",
         "Next: put the client secret into RECONCILE_3CX_SECRET, then: reconcile doctor",
     ]
     assert office("db", "check").code == 0
