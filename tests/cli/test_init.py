@@ -7,6 +7,8 @@ import tomllib
 
 import pytest
 
+from reconcile.store.tables import REVISION
+
 
 def test_flags_make_a_configuration_a_report_folder_and_a_state(office):
     said = office.init(mode="auto", **{"delete-guard": "compare"})
