@@ -274,11 +274,11 @@ def approved(company):
 
 def test_60_a_digest_is_good_once(company, approved):
     assert company.ends(company.apply, approved).code == Exit.CONVERGED
-    sent = len(company.deletes())
+    company.server.clear_requests()
     again = company.ends(company.apply, approved)
     assert (again.code, again.findings) == (Exit.APPROVAL, {"approval_refused"})
     assert "already applied" in again.error.message
-    assert len(company.deletes()) == sent
+    assert company.server.requests == ()
 
 
 def test_60_and_not_after_a_weekend(company, approved):
