@@ -178,7 +178,7 @@ def test_rules_and_limits_come_from_the_policy(tmp_path):
 
 
 def test_how_an_export_is_read_has_defaults_without_a_configuration(tmp_path):
-    defaults = {"mapping": {}, "inactive": "keep", "format": "auto"}
+    defaults = {"mapping": {}, "inactive": "keep", "format": "auto", "manifest": "auto"}
     assert config.how_read(tmp_path / "none.toml") == defaults
     said = 'format = "json"\ninactive = "gone"\n[crm.columns]\nphone = "Nummer"\n[pbx]'
     load(tmp_path, GOOD.replace("[pbx]", said))

@@ -45,6 +45,8 @@ _SMALL: Final = 5
 """So many records or matches: the ordinary coming and going of a small company."""
 _SHRINK_FLOOR: Final = 10
 _WEEK_FLOOR: Final = 10
+_VANISHED_FLOOR: Final = 10
+_VANISHED_PERCENT: Final = 5.0
 _GROUP_SIZE: Final = 5
 _GROUP_PERCENT: Final = 30.0
 _FILL_POINTS: Final = 5.0
@@ -115,6 +117,7 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
     """Every finding, the gravest first."""
     guards = (
         _empty_listing,
+        _shrunk_listing,
         _unresolved_intents,
         _older_export,
         _repeated_export,
@@ -188,6 +191,23 @@ def _empty_listing(facts: Facts) -> Iterator[Finding]:
             " trouble with its database look like, so it is not believed.",
             hint="reconcile doctor",
             exit_code=Exit.PBX,
+        )
+
+
+def _shrunk_listing(facts: Facts) -> Iterator[Finding]:
+    """Claimed contacts that nobody of us deleted: to release their claims is to forget them."""
+    claimed = facts.ledger.claims.keys()
+    lost = len(claimed - set(facts.pbx.ids)) if len(facts.pbx) else 0
+    percent = _percent(lost, len(claimed))
+    if lost > _VANISHED_FLOOR and percent > _VANISHED_PERCENT and not facts.history:
+        yield _approve(
+            code="pbx_shrank",
+            subject=Subject.PBX,
+            observed=f"{lost} of {len(claimed)} claimed contacts ({percent:.1f} %) are not there",
+            limit=f"{_VANISHED_PERCENT:g} % and {_VANISHED_FLOOR}",
+            message="Many contacts that matched before are no longer in 3CX, and this program did"
+            " not delete them: it was emptied by hand, put back from an old backup, or lists only a"
+            " part of them.",
         )
 
 

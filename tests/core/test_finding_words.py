@@ -64,6 +64,7 @@ def source(**changes):
 
 NIGHTS = {
     "pbx_empty": lambda: facts(contacts=0),
+    "pbx_shrank": lambda: replace(facts(contacts=20), ledger=replace(facts(contacts=40).ledger)),
     "unresolved_intents": lambda: with_ledger(facts(), unresolved=(action(77), action(78))),
     "export_older": lambda: with_ledger(facts(), newest_generated_at=b.NOW + NIGHT),
     "export_repeated": lambda: with_ledger(facts(), last_accepted=accepted(sha256="1" * 64)),

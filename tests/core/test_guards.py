@@ -44,6 +44,20 @@ def test_an_empty_listing_blocks_with_exit_6():
     assert (finding.code, finding.level, finding.exit_code) == ("pbx_empty", Level.BLOCK, Exit.PBX)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "lost", "asks"),
+    [(200, 10, False), (200, 11, True), (220, 11, False), (219, 11, True), (100, 10, False)],
+)
+def test_claimed_contacts_that_somebody_else_deleted_ask(claimed, lost, asks):
+    claims = {n + 1: b.claim(b.pbx({"Id": n + 1}).contact(0)) for n in range(claimed)}
+    found = guards.evaluate(with_ledger(facts(contacts=claimed - lost), claims=claims))
+    assert [(f.code, f.level) for f in found] == [("pbx_shrank", Level.APPROVE)] * asks
+    assert guards.accepts(found, approved=False) is not asks
+    assert not guards.evaluate(
+        with_ledger(facts(contacts=claimed - lost, history=True), claims=claims)
+    )[1:]
+
+
 def test_unresolved_intents_block_with_exit_8():
     action = Action(
         id=1,

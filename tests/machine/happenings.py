@@ -98,17 +98,31 @@ EXPORTS = _words(
 )
 IN_THE_CRM = _words(
     """leaves comes_back comes_back is_hired record_is_edited record_is_edited
-    record_gets_another_id number_in_a_note notes_are_cleared"""
+    record_gets_another_id number_in_a_note number_in_a_note notes_are_cleared"""
 )
 AT_THE_CONSOLE = _words(
     """contact_is_edited contact_is_edited contact_gets_another_name contact_is_tagged
     contact_is_typed_in contact_is_removed"""
 )
 BY_THE_ADMINISTRATOR = _words(
-    """mode_is_set policy_is_set guard_is_set owner_tag_is_set stop_file
-    protection_is_configured protection_by_hand planned_and_approved contacts_are_adopted
+    """mode_is_set policy_is_set guard_is_set owner_tag_is_set stop_file freeze
+    protection_is_configured protection_is_configured protection_by_hand protection_by_hand
+    planned_and_approved contacts_are_adopted contacts_are_adopted
     claim_is_released run_is_restored run_is_restored old_state_is_put_back"""
 )
+MEANWHILE = st.lists(
+    st.tuples(
+        _words(
+            """contact_is_edited contact_is_edited contact_is_tagged contact_gets_another_name
+            contact_is_removed comes_back record_is_edited number_in_a_note
+            protection_is_configured protection_by_hand policy_is_set owner_tag_is_set"""
+        ),
+        st.integers(0, 60),
+        st.integers(0, 60),
+    ),
+    max_size=2,
+)
+"""What happens on the day before a command."""
 WEATHER = st.none() | st.none() | st.sampled_from(WEATHERS)
 TROUBLE = (
     st.just(("none", 0))

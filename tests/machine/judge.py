@@ -28,7 +28,7 @@ ABOUT_DELETES = frozenset(
 )
 """Findings that ask for approval without doubting the export: it counts as evidence."""
 _CONTACT = re.compile(r"/xapi/v1/Contacts\((\d+)\)$")
-_PROBE = "reconcile-probe"
+PROBE = "reconcile-probe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +58,20 @@ class Command:
     approved: PlanNote | None = None
     is_newest: bool = False
     stop_file: bool = False
+    is_frozen: bool = False
+    ended: datetime | None = None
+    """Clocks may jump while it runs, either way."""
     report: Report | None = None
     crashed: bool = False
     hushed: int | None = None
     """So many requests had been sent when a person, or the clock, said that no more may be."""
     requests: tuple[LoggedRequest, ...] = ()
     removals: list[Removal] = field(default_factory=list)
+
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        """The earliest and the latest moment of it."""
+        return min(self.started, self.ended), max(self.started, self.ended)
 
     @property
     def codes(self) -> set[tuple[str, str]]:
@@ -161,7 +169,7 @@ def _learn_absence(
 ) -> None:
     office, key = command.office, entry.key
     tagged = fields["Tag"] and fields["Tag"] == command.setting("policy.owner_tag", "")
-    first = [Absence(sha256=command.export.sha256, at=command.started)] if is_new else []
+    first = [Absence(sha256=command.export.sha256, at=command.times[0])] if is_new else []
     if tagged and may_be_recorded:
         office.claimable.add(key)
     if key in office.known and fields != office.known[key]:
@@ -216,6 +224,8 @@ def _wire(command: Command) -> Iterator[str]:
         yield f"I10: deletes in spite of {command.codes}"
     if command.stop_file and command.deletes:
         yield "deletes although the file STOP was there"
+    if command.is_frozen and command.deletes:
+        yield "deletes in spite of a freeze"
     if command.hushed is not None:
         late = {i for at, i, _ in command.deletes if at >= command.hushed}
         if len(late) > 1:
@@ -232,7 +242,7 @@ def _strangers(command: Command, book: Witness) -> Iterator[str]:
                 for (i, _), fields in book.contents.items()
                 if found and i == int(found[1])
             }
-            if _PROBE not in names:
+            if PROBE not in names:
                 yield f"a DELETE of nobody we know: {request}"
         if "Delete" in request.path:
             yield f"a bulk action: {request}"
@@ -249,7 +259,7 @@ def _amounts(command: Command) -> Iterator[str]:
     percent = command.setting("policy.max_delete_percent", 2.0)
     if count > 2 and count / base * 100 > percent:
         yield f"I8: {count} deletes of {base} are more than {percent} %"
-    week = [at for at in command.office.deleted if _within_a_week(command.started, at)]
+    week = [at for at in command.office.deleted if _within_a_week(command.times[0], at)]
     sum_, base = count + len(week), base + len(week)
     percent = command.setting("policy.max_weekly_percent", 5.0)
     if sum_ > 10 and sum_ / base * 100 > percent:
@@ -286,10 +296,10 @@ def _absence(command: Command, entry: Entry, fields: Mapping[str, Any]) -> Itera
     needed = command.setting("policy.grace_exports", 2)
     if len(absences) < needed:
         yield f"I3, I4: absent and unedited in {len(absences)} exports of {needed}"
-    elif command.started - absences[0].at < timedelta(
+    elif command.times[1] - absences[0].at < timedelta(
         hours=command.setting("policy.grace_hours", 20)
     ):
-        yield f"I3: absent only since {absences[0].at}, at {command.started}"
+        yield f"I3: absent only since {absences[0].at}, at {command.times[1]}"
 
 
 def _authority(command: Command, entry: Entry, fields: Mapping[str, Any]) -> Iterator[str]:
@@ -308,7 +318,8 @@ def _authority(command: Command, entry: Entry, fields: Mapping[str, Any]) -> Ite
         yield "I1: the approval was used before"
     if not command.is_newest:
         yield "I1: the plan was overtaken"
-    if not timedelta() <= command.started - plan.at <= timedelta(hours=24):
+    ages = [moment - plan.at for moment in command.times]
+    if not any(timedelta() <= age <= timedelta(hours=24) for age in ages):
         yield f"I1: the plan is of {plan.at}, at {command.started}"
     if plan.deletes.get(entry.key) != fields:
         yield "I1, I4: it is not in the approved plan as it is now"
@@ -345,7 +356,7 @@ def _condition(
 
 def _removed(command: Command, removal: Removal) -> Iterator[str]:
     """I4, I7: what is gone is what was planned, and was buried first."""
-    if removal.fields["FirstName"] == _PROBE:
+    if removal.fields["FirstName"] == PROBE:
         return
     label = f"contact {removal.contact_id} is gone"
     if removal.contact_id not in command.seen:

@@ -94,6 +94,7 @@ class Office(Company):
     used: set[str] = field(default_factory=set)
     stuck: dict[str, set[Any]] = field(default_factory=dict)
     """What was protected once: it stays so until a person takes it back."""
+    frozen_until: datetime | None = None
     last_sha: str = ""
     misled: bool = False
     """A person has approved an export that lied."""

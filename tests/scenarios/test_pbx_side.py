@@ -365,9 +365,13 @@ def test_46_nor_is_one_of_which_a_few_are_left(company):
     text = company.tonight()
     for contact in company.book.all()[:-3]:
         company.book.remove(contact["Id"])
+    claims = company.sql("SELECT count(*) FROM claim")
     ended = company.night(text)
+    assert ended.code == Exit.APPROVAL
+    assert "pbx_shrank" in ended.findings
     assert ended.outcomes() == {}
     assert company.methods() == {"GET"}
+    assert company.sql("SELECT count(*) FROM claim") == claims, "nobody is forgotten"
 
 
 def test_47_a_contact_that_somebody_else_deleted_first_is_not_counted_as_ours(company):
