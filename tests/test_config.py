@@ -183,4 +183,9 @@ def test_how_an_export_is_read_has_defaults_without_a_configuration(tmp_path):
     said = 'format = "json"\ninactive = "gone"\n[crm.columns]\nphone = "Nummer"\n[pbx]'
     load(tmp_path, GOOD.replace("[pbx]", said))
     found = config.how_read(tmp_path / "config.toml")
-    assert found == {"mapping": {"phone": "Nummer"}, "inactive": "gone", "format": "json"}
+    assert found == {
+        "mapping": {"phone": "Nummer"},
+        "inactive": "gone",
+        "format": "json",
+        "manifest": "auto",
+    }
