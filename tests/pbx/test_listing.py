@@ -11,6 +11,7 @@ import pytest
 
 from reconcile.errors import PbxError, PbxRefused, PbxUnreachable, PbxUntrusted
 from reconcile.model import EtagKind
+from reconcile.pbx.listing import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -574,3 +575,14 @@ def test_a_refusal_in_the_middle_ends_the_reading_without_a_second_one(
     with pytest.raises(PbxError, match="not from here"):
         reader.snapshot(now=now)
     assert len(pbx.sent("GET", r"\$skip=0")) == 1
+
+
+def test_a_great_phonebook_may_be_large_and_a_small_one_may_not() -> None:
+    """A million contacts are more than 256 MiB, in ten thousand pages."""
+    volume = Volume()
+    for _ in range(10_000):
+        volume.add(80 * 1024)
+    volume.begin()
+    volume.add(256 << 20)
+    with pytest.raises(PbxUntrusted, match="more than 256 MiB of contacts"):
+        volume.add(1)
