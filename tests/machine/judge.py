@@ -328,8 +328,10 @@ def _authority(command: Command, entry: Entry, fields: Mapping[str, Any]) -> Ite
 
 
 def policy(settings: Mapping[str, Any]) -> dict[str, Any]:
-    names = {n for n in settings if n.startswith("policy.") and n != "policy.protect"}
-    return {name: settings[name] for name in {*names, "pbx.delete_guard"}}
+    """What a plan was made under; an owner tag that is empty is none at all."""
+    named = {n: v for n, v in settings.items() if n.startswith("policy.") and v != ""}
+    named.pop("policy.protect", None)
+    return {**named, "pbx.delete_guard": settings["pbx.delete_guard"]}
 
 
 def _truth(command: Command, entry: Entry, _fields: Mapping[str, Any]) -> Iterator[str]:

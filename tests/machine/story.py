@@ -254,7 +254,8 @@ class Story(RuleBasedStateMachine):
 
     def _number_in_a_note(self, n: int, m: int) -> None:
         """Somebody's number stays in somebody else's notes."""
-        gone, there = sorted(self.former), sorted(self.crm)
+        listed = {entry.person for entry in self.entries.values()}
+        gone, there = sorted(self.former.keys() & listed), sorted(self.crm)
         if gone:
             number = self.former[gone[m % len(gone)]].phone.replace("+4930", "030 ")
             self.notes[there[n % len(there)]] = f"formerly {number}"
