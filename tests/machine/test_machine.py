@@ -17,7 +17,7 @@ from machine.witness import Witness
 
 from reconcile.sandbox import SandboxServer
 
-STORIES = amount(check=15, prove=500)
+STORIES = amount(check=8, prove=500)
 STEPS = amount(check=15, prove=50)
 GROUPS = ("trouble", "weather", "refused", "info", "approve", "block")
 
