@@ -478,13 +478,23 @@ class LedgerView:
     last_accepted: AcceptedExport | None = None
     """The newest that is no history; what shrinking, filling and rules are compared with."""
     newest_generated_at: datetime | None = None
-    """Of all accepted exports, history included."""
+    """Of the last accepted export, or of history that was fed since."""
+    contents: Mapping[str, int] = field(default_factory=dict)
+    """What exports were accepted, history left out: content → the last run that accepted it."""
+    most_records: int = 0
+    """Of an accepted export of the last seven days, since a person last approved one."""
     deleted_last_week: int = 0
     unresolved: tuple[Action, ...] = ()
     manifests: frozenset[str] = frozenset()
     """What the manifests of accepted exports have proved so far; asked for ever after."""
     freeze: Freeze | None = None
     protections: tuple[ProtectionRecord, ...] = ()
+
+    def run_with(self, content: str) -> int | None:
+        """The last run that accepted exactly this content; None if it is new evidence."""
+        if self.last_accepted is not None and self.last_accepted.sha256 == content:
+            return self.last_accepted.run_id
+        return self.contents.get(content)
 
 
 # ---------------------------------------------------------------------------- judging

@@ -141,7 +141,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
     view = session.ledger.view(now=now)
     rules = config.rules(view.protections, immediate=request.immediate)
     history = _is_history(config, request, crm_side, now)
-    repeated = _is_repeated(view, crm_side)
+    repeated = view.run_with(crm_side.source.content) is not None
     matching = match.match(
         crm_side,
         pbx_side,
@@ -251,11 +251,6 @@ def _is_history(config: Config, request: Request, crm_side: CrmSnapshot, now: da
     """An export that a person named and that is older than exports may be: it makes claims only."""
     age = now - crm_side.source.generated_at
     return request.export is not None and age > timedelta(hours=config.crm.max_age_hours)
-
-
-def _is_repeated(view: LedgerView, crm_side: CrmSnapshot) -> bool:
-    last = view.last_accepted
-    return last is not None and last.sha256 == crm_side.source.content
 
 
 def _accepted(read: _Read, matching: Matching, made: Plan, *, history: bool) -> AcceptedExport:

@@ -125,6 +125,7 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
         _lost_sentinels,
         _missing_manifest,
         _shrunk_export,
+        _shrinking_export,
         _moved_fill,
         _lost_digits,
         _changed_rules,
@@ -231,28 +232,40 @@ def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
 def _older_export(facts: Facts) -> Iterator[Finding]:
     newest, last = facts.ledger.newest_generated_at, facts.ledger.last_accepted
     repeated = last is not None and last.sha256 == facts.source.content
-    if newest is not None and facts.source.generated_at < newest and not repeated:
-        yield Finding(
-            code="export_older",
-            level=Level.BLOCK,
+    if newest is None or facts.source.generated_at >= newest or repeated:
+        return
+    if newest > facts.pbx.read_at:
+        yield _approve(
+            code="clock_moved",
             subject=Subject.EXPORT,
-            observed=_time(facts.source.generated_at),
+            observed=f"{_time(facts.source.generated_at)}, now {_time(facts.pbx.read_at)}",
             limit=f"not before {_time(newest)}",
-            message=f"{facts.source.name} is older than the last accepted export. Whoever came"
-            " into the CRM since then would look absent.",
-            hint="put the newest export in place, then: reconcile plan",
-            exit_code=Exit.EXPORT,
+            message="The last accepted export is dated in the future: a clock was ahead then, or"
+            " is behind now. So nobody can tell which export is the newer one.",
         )
+        return
+    yield Finding(
+        code="export_older",
+        level=Level.BLOCK,
+        subject=Subject.EXPORT,
+        observed=_time(facts.source.generated_at),
+        limit=f"not before {_time(newest)}",
+        message=f"{facts.source.name} is older than the last accepted export. Whoever came"
+        " into the CRM since then would look absent.",
+        hint="put the newest export in place, then: reconcile plan",
+        exit_code=Exit.EXPORT,
+    )
 
 
 def _repeated_export(facts: Facts) -> Iterator[Finding]:
-    last = facts.ledger.last_accepted
-    if last is not None and last.sha256 == facts.source.content:
+    """An old file that was copied has a new time, and the content of long ago."""
+    run_id = facts.ledger.run_with(facts.source.content)
+    if run_id is not None:
         yield Finding(
             code="export_repeated",
             level=Level.INFO,
             subject=Subject.EXPORT,
-            observed=f"the same content as in run {last.run_id}",
+            observed=f"the same content as in run {run_id}",
             limit="",
             message="The export holds what was accepted before: no new evidence, so nobody"
             " became absent for longer.",
@@ -325,6 +338,24 @@ def _shrunk_export(facts: Facts) -> Iterator[Finding]:
             limit=f"{facts.limits.max_shrink_percent:g} % and {_SHRINK_FLOOR} records",
             message="The export has many fewer records than the last accepted one: a filter, a"
             " right or an error of the export may have left people out.",
+        )
+
+
+def _shrinking_export(facts: Facts) -> Iterator[Finding]:
+    """A slow loss is a loss too: the same limit over a week, since a person last approved."""
+    most = 0 if facts.history else facts.ledger.most_records
+    lost = most - facts.living
+    percent = _percent(lost, most)
+    is_slow = not any(_shrunk_export(facts))
+    if is_slow and lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent:
+        yield _approve(
+            code="export_shrinking",
+            subject=Subject.EXPORT,
+            observed=f"{lost} fewer records ({percent:.1f} %) in seven days: {facts.living}, were"
+            f" {most}",
+            limit=f"{facts.limits.max_shrink_percent:g} % and {_SHRINK_FLOOR} records",
+            message="The exports of this week have fewer and fewer records: many people have left,"
+            " or the CRM's export loses some every night.",
         )
 
 

@@ -198,6 +198,8 @@ def _case(
 ) -> _Case:
     claim = _standing(contact, evidence, claims, rules)
     before = claim.absent_exports if claim else 0
+    if claim and claim.first_absent and claim.first_absent > now:
+        before = 0  # seen by a clock that was ahead: the grace starts again
     return _Case(
         contact=contact,
         evidence=evidence,

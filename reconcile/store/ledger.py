@@ -204,6 +204,8 @@ class Ledger:
                 claims=rows.claims(connection),
                 last_accepted=rows.last_accepted(connection),
                 newest_generated_at=rows.newest_generated_at(connection),
+                contents=rows.contents(connection),
+                most_records=rows.most_records(connection, now),
                 deleted_last_week=rows.deleted_last_week(connection, now),
                 unresolved=tuple(rows.actions(connection, unresolved=True)),
                 manifests=rows.manifests(connection),

@@ -114,9 +114,41 @@ def last_accepted(connection: Connection) -> AcceptedExport | None:
 
 
 def newest_generated_at(connection: Connection) -> datetime | None:
-    """When the newest of all accepted exports was made, history included."""
-    newest: datetime | None = connection.scalar(select(func.max(tables.export.c.generated_at)))
+    """When the last accepted export was made, or history that was fed after it.
+
+    Not the highest time of all: an export that was accepted while a clock was ahead would stand
+    against all later ones until that time comes.
+    """
+    export = tables.export.c
+    last = select(func.max(export.run_id)).where(~export.history).scalar_subquery()
+    statement = select(func.max(export.generated_at)).where(export.run_id >= func.coalesce(last, 0))
+    newest: datetime | None = connection.scalar(statement)
     return newest
+
+
+def contents(connection: Connection) -> dict[str, int]:
+    """Content of each accepted export → the last run that accepted it; without history."""
+    export = tables.export.c
+    statement = (
+        select(export.sha256, func.max(export.run_id).label("run_id"))
+        .where(~export.history)
+        .group_by(export.sha256)
+    )
+    return {row.sha256: row.run_id for row in connection.execute(statement)}
+
+
+def most_records(connection: Connection, now: datetime) -> int:
+    """The most records of an accepted export in seven days, since a person approved one."""
+    export, run = tables.export.c, tables.run.c
+    approved = (
+        select(func.max(export.run_id))
+        .join(tables.run, run.id == export.run_id)
+        .where(run.command == "apply")
+        .scalar_subquery()
+    )
+    recent = (export.accepted_at > now - WEEK, export.run_id >= func.coalesce(approved, 0))
+    statement = select(func.max(export.records)).where(~export.history, *recent)
+    return connection.scalar(statement) or 0
 
 
 def deleted_last_week(connection: Connection, now: datetime) -> int:

@@ -66,12 +66,18 @@ NIGHTS = {
     "pbx_empty": lambda: facts(contacts=0),
     "pbx_shrank": lambda: replace(facts(contacts=20), ledger=replace(facts(contacts=40).ledger)),
     "unresolved_intents": lambda: with_ledger(facts(), unresolved=(action(77), action(78))),
-    "export_older": lambda: with_ledger(facts(), newest_generated_at=b.NOW + NIGHT),
+    "export_older": lambda: with_ledger(
+        facts(source=source(generated_at=b.NOW - NIGHT)), newest_generated_at=b.NOW
+    ),
+    "clock_moved": lambda: with_ledger(facts(), newest_generated_at=facts().pbx.read_at + NIGHT),
     "export_repeated": lambda: with_ledger(facts(), last_accepted=accepted(sha256="1" * 64)),
     "export_history": lambda: facts(history=True),
     "sentinel_missing": lambda: facts(lost_sentinels=("17", "18")),
     "manifest_missing": lambda: with_ledger(facts(), manifests=frozenset({"rows", "sha256"})),
     "export_shrank": lambda: facts(source=source(rows=900)),
+    "export_shrinking": lambda: with_ledger(
+        facts(source=source(rows=900)), most_records=1000, last_accepted=accepted(records=905)
+    ),
     "fill_moved": lambda: facts(
         matching=replace(facts().matching, fill={"phone": 0.5, "email": 0.25})
     ),

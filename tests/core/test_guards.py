@@ -89,6 +89,40 @@ def test_the_same_export_again_is_said_and_never_older():
     assert codes(replace(found, source=source)) == {"export_repeated": Level.INFO}
 
 
+@pytest.mark.parametrize(("ahead", "level"), [(0, Level.BLOCK), (1, Level.APPROVE)])
+def test_an_export_dated_in_the_future_does_not_stand_against_all_later_ones(ahead, level):
+    found = facts(
+        source=replace(b.source(rows=1000, sha256="1" * 64), generated_at=b.NOW - timedelta(days=1))
+    )
+    newest = found.pbx.read_at + timedelta(seconds=ahead)
+    code = "clock_moved" if ahead else "export_older"
+    assert codes(with_ledger(found, newest_generated_at=newest)) == {code: level}
+
+
+def test_the_content_of_long_ago_is_no_new_evidence_whatever_its_time():
+    found = with_ledger(facts(), contents={"1" * 64: 2})
+    (finding,) = guards.evaluate(found)
+    assert (finding.code, finding.observed) == ("export_repeated", "the same content as in run 2")
+    assert guards.evaluate(with_ledger(facts(), contents={"2" * 64: 2})) == ()
+
+
+@pytest.mark.parametrize(
+    ("most", "now", "asks"),
+    [(500, 490, False), (500, 489, True), (550, 539, False), (549, 538, True), (0, 1, False)],
+)
+def test_exports_that_shrink_slowly_ask(most, now, asks):
+    """Last night's was as small as this one: only the week shows it."""
+    found = with_ledger(facts(source=b.source(rows=now, sha256="1" * 64)), most_records=most)
+    found = with_ledger(found, last_accepted=accepted(records=now))
+    assert codes(found) == ({"export_shrinking": Level.APPROVE} if asks else {})
+
+
+def test_one_loss_is_told_once_and_history_shrinks_nothing():
+    found = with_ledger(facts(source=b.source(rows=900, sha256="1" * 64)), most_records=1000)
+    assert set(codes(found)) == {"export_shrank"}
+    assert set(codes(replace(found, history=True))) == {"export_history"}
+
+
 def test_an_old_export_fed_by_hand_after_a_newer_one_is_only_refused():
     found = facts()
     made = found.ledger.newest_generated_at - timedelta(days=30)
@@ -350,7 +384,7 @@ def test_an_export_in_doubt_counts_only_with_approval(level, subject, approved, 
 
 
 def test_the_gravest_finding_comes_first():
-    found = with_ledger(facts(deletes=21), newest_generated_at=b.NOW + timedelta(days=1))
+    found = facts(deletes=21, lost_sentinels=("1",))
     levels = [f.level for f in guards.evaluate(found)]
     assert levels == sorted(levels, key=[Level.BLOCK, Level.APPROVE, Level.INFO].index)
     assert len(set(levels)) > 1

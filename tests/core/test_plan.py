@@ -255,6 +255,18 @@ def test_protection_starts_the_grace_again():
     assert claim.absent_exports == 0
 
 
+@pytest.mark.parametrize(
+    ("ahead", "exports", "since"),
+    [(0, 2, b.NOW), (1, 1, b.NOW)],
+)
+def test_an_absence_that_begins_in_the_future_begins_now(ahead, exports, since):
+    """A clock was ahead when it was seen: else nobody would be due until that time comes."""
+    contact = b.pbx(JO).contact(0)
+    seen = b.claim(contact, absent_exports=1, first_absent=b.NOW + timedelta(seconds=ahead))
+    found = decide(JO, claims={7: seen})
+    assert (found.absent_exports, found.first_absent) == (exports, since)
+
+
 def test_the_hours_of_grace_start_with_the_exports():
     before = b.claim(b.pbx(JO).contact(0), first_absent=b.NOW - timedelta(days=9))
     found = decide(JO, claims={7: before}, rules=replace(RULES, grace_exports=1))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulation.exports import SENTINELS, export
 from simulation.firm import Entry, fields_of, found
-from simulation.nights import GRACE, SENTINEL
 
 if TYPE_CHECKING:
     import random
@@ -118,7 +117,7 @@ def _old(scene: Scene, tonight: Tonight, _at: int) -> None:
     tonight.age = timedelta(days=28)
 
 
-@_disaster("last month's file, copied tonight", 7, but_for=GRACE)
+@_disaster("last month's file, copied tonight", 7)
 def _copied(scene: Scene, tonight: Tonight, _at: int) -> None:
     nights = sorted(scene.past)
     then = scene.past[max([n for n in nights if n <= scene.first - 28] or nights[:1])]
@@ -278,17 +277,23 @@ def _part_vanishes(scene: Scene, tonight: Tonight, _at: int) -> None:
 _PART: Final = 5
 
 
-@_disaster("slow bleed of 1 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
+@_disaster("the clocks of both systems jump ahead", 59)
+def _clocks_ahead(_scene: Scene, tonight: Tonight, _at: int) -> None:
+    tonight.clock = timedelta(days=730)
+    tonight.age -= tonight.clock
+
+
+@_disaster("slow bleed of 1 % a night", 20, nights=14, how="steady")
 def _bleed_1(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.01)
 
 
-@_disaster("slow bleed of 2 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
+@_disaster("slow bleed of 2 % a night", 20, nights=14, how="steady")
 def _bleed_2(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.02)
 
 
-@_disaster("slow bleed of 4 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
+@_disaster("slow bleed of 4 % a night", 20, nights=14, how="steady")
 def _bleed_4(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.04)
 

@@ -381,7 +381,7 @@ class Program:
         if not look.on.on(GRACE):
             rules = replace(rules, grace_exports=1, grace_hours=0)
         last = view.last_accepted
-        repeated = last is not None and last.sha256 == crm_side.source.content
+        repeated = view.run_with(crm_side.source.content) is not None
         matching = _weakened(self._matching(crm_side, pbx_side, claims), look.on)
         decisions = plan.build(
             pbx_side,

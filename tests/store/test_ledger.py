@@ -194,6 +194,51 @@ def test_history_counts_for_the_newest_export_but_is_no_measure(
     assert (view.last_accepted, view.newest_generated_at) == (None, state.now)
 
 
+def accept(ledger, state, *, command="run", days=0, **more):
+    """Accept an export so many days from now; its run."""
+    now = state.now + timedelta(days=days)
+    run_id = ledger.begin_run(command=command, mode="auto", now=now)
+    learn(ledger, run_id, accepted=state.accepted(accepted_at=now, **more))
+    return run_id
+
+
+def test_an_export_that_was_accepted_while_a_clock_was_ahead_does_not_stay_the_newest(
+    state, ledger: Ledger
+) -> None:
+    accept(ledger, state, generated_at=state.now + timedelta(days=700))
+    accept(ledger, state, generated_at=state.now + timedelta(days=1))
+    view = ledger.view(now=state.now)
+    assert view.newest_generated_at == state.now + timedelta(days=1)
+    accept(ledger, state, generated_at=state.now + timedelta(days=2), history=True)
+    view = ledger.view(now=state.now)
+    assert view.newest_generated_at == state.now + timedelta(days=2)
+
+
+def test_every_content_that_was_accepted_is_known_by_its_last_run(state, ledger: Ledger) -> None:
+    accept(ledger, state, sha256="a" * 64)
+    second = accept(ledger, state, sha256="b" * 64)
+    third = accept(ledger, state, sha256="a" * 64)
+    accept(ledger, state, sha256="c" * 64, history=True)
+    view = ledger.view(now=state.now)
+    assert view.contents == {"a" * 64: third, "b" * 64: second}
+    assert [view.run_with(c * 64) for c in "abc"] == [third, second, None]
+
+
+def test_the_most_records_are_those_of_a_week_and_since_a_person_approved(
+    state, ledger: Ledger
+) -> None:
+    assert ledger.view(now=state.now).most_records == 0
+    accept(ledger, state, records=900)
+    accept(ledger, state, records=999, history=True)
+    accept(ledger, state, records=800, days=1)
+    week = state.now + timedelta(days=7)
+    assert ledger.view(now=week - timedelta(seconds=1)).most_records == 900
+    assert ledger.view(now=week).most_records == 800
+    accept(ledger, state, command="apply", records=700, days=2)
+    accept(ledger, state, records=690, days=3)
+    assert ledger.view(now=week - timedelta(seconds=1)).most_records == 700
+
+
 def test_what_a_run_learned_is_kept_whole_or_not_at_all(
     state, ledger: Ledger, plan: StoredPlan
 ) -> None:
