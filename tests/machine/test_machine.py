@@ -12,7 +12,7 @@ from amounts import amount, note
 from company import SECRET
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine.story import Bench, Story
+from machine.story import LEAVERS, Bench, Story
 from machine.witness import Witness
 
 from reconcile.sandbox import SandboxServer
@@ -33,6 +33,48 @@ def test_no_story_ends_with_a_wrong_delete(bench, part):
     amounts = settings(max_examples=STORIES, stateful_step_count=STEPS)
     run_state_machine_as_test(lambda: Story(bench), settings=amounts)
     note(f"state machine, part {part}", f"{bench.stories:,} x {STEPS} steps: {told(bench.tried)}")
+
+
+NIGHT = {
+    "export": "honest",
+    "command": "run",
+    "hours": 24,
+    "leavers": 0,
+    "trouble": ("none", 0),
+    "weather": None,
+    "n": 0,
+}
+CLOSE = {
+    "edited while absent": [("contact_is_edited", 0, 0)],
+    "a number in a note": [("number_in_a_note", 5, 0)],
+    "protected by the configuration": [("protection_is_configured", 0, 0)],
+    "protected by hand": [("protection_by_hand", 0, 4)],
+    "back in the CRM": [("comes_back", 0, 0)],
+    "released": [("claim_is_released", 0, 0)],
+    "the Id is somebody else's": [("contact_is_removed", 0, 1)],
+    "frozen": [("freeze", 40, 1)],
+    "stopped": [("stop_file", 0, 0)],
+}
+
+
+@pytest.mark.parametrize("before", CLOSE.values(), ids=CLOSE.keys())
+def test_a_night_that_comes_close(bench, before):
+    """Both leavers are due; what happened that day keeps one of them, or both."""
+    story = Story(bench)
+    story.first_days(
+        etags="weak",
+        if_match="enforced",
+        guard="etag",
+        mode="auto",
+        grace=(2, 20.0),
+        id_reuse="never",
+        converges=False,
+    )
+    story.night(**NIGHT, before=before)
+    kept = [e for e in story.entries.values() if e.person in LEAVERS]
+    assert bench.tried["deleted"] <= 1
+    assert kept or before[0][0] == "contact_is_removed"
+    story.teardown()
 
 
 def told(tried: Counter[str]) -> str:
