@@ -269,6 +269,15 @@ def test_a_company_that_loses_many_asks(size, deletes, asks):
     assert ("group_lost" in codes(found)) is asks
 
 
+def test_a_department_that_loses_many_asks():
+    found = facts(contacts=6, deletes=2)
+    rows = [{"Id": i + 1, "CompanyName": "", "Department": "Sales"} for i in range(6)]
+    pbx = b.pbx(*rows)
+    decisions = tuple(replace(d, contact=pbx.contact(at)) for at, d in enumerate(found.decisions))
+    (finding,) = guards.evaluate(replace(found, pbx=pbx, decisions=decisions))
+    assert (finding.code, finding.observed) == ("group_lost", "department Sales: 2 of 6 (33 %)")
+
+
 def test_contacts_without_a_company_are_no_group():
     assert "group_lost" not in codes(facts(contacts=5, deletes=2))
 
@@ -471,6 +480,49 @@ def test_a_policy_that_allows_more_is_approved_once(before, now, deletes, asks):
         ("policy_loosened", Level.APPROVE, "max_deletes 20 → 50")
     ] * asks
     assert guards.accepts(found, approved=False), "it says nothing about the export"
+
+
+def test_everything_that_is_looser_is_named():
+    given = facts(policy='{"a":1,"max_deletes":50}', deletes=1)
+    before = accepted(policy='{"a":2,"max_deletes":20}')
+    (found,) = guards.evaluate(with_ledger(given, last_accepted=before))
+    assert found.observed == "a 2 → 1, max_deletes 20 → 50"
+
+
+def test_a_freeze_needs_no_reason():
+    freeze = Freeze(until=b.NOW + timedelta(days=1), frozen_by="anna")
+    (found,) = guards.evaluate(with_ledger(facts(), freeze=freeze))
+    assert found.message == "Deletes are frozen: nothing is deleted until then."
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(10, "9"), (11, "9 and 1 more"), (12, "9 and 2 more")]
+)
+def test_ten_are_named_and_the_others_counted(count, words):
+    (found,) = guards.evaluate(facts(lost_sentinels=tuple(map(str, range(count)))))
+    assert found.observed.endswith(f"8, {words}")
+
+
+def test_an_unknown_column_that_is_filled_now_was_empty_before():
+    given = facts(matching=replace(facts().matching, fill={"phone": 0.9, "email": 0.25}))
+    (found,) = guards.evaluate(given)
+    assert found.observed == "email 0% → 25%"
+    (found,) = guards.evaluate(
+        with_ledger(facts(), last_accepted=accepted(fill={"phone": 0.9, "email": 0.25}))
+    )
+    assert found.observed == "email 25% → 0%"
+
+
+def test_a_first_veto_of_all_is_new_and_one_is_not_many():
+    found = with_ledger(facts(vetoed=2), last_accepted=None)
+    assert codes(found)["vetoes"] is Level.APPROVE
+    assert "vetoes" not in codes(with_ledger(facts(vetoed=1), last_accepted=None))
+
+
+def test_an_empty_listing_says_nothing_of_etags_or_of_contacts_that_are_gone():
+    found = facts(contacts=0, delete_guard=DeleteGuard.ETAG)
+    found = with_ledger(found, claims=facts(contacts=40).ledger.claims)
+    assert [f.code for f in guards.evaluate(found)] == ["pbx_empty", "delete_guard_unproven"]
 
 
 def test_a_stop_file_and_a_freeze_are_said():

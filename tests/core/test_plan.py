@@ -430,3 +430,38 @@ def test_one_number_more_is_no_other_way_of_reading(kind, before, after, same):
     )
     found = plan.rules_fingerprint(one, RULES), plan.rules_fingerprint(other, RULES)
     assert (found[0] == found[1]) is same
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"ids": [7]}, "its Id 7 is on the protect list"),
+        ({"tags": [" VIP "]}, "its tag vip is on the protect list"),
+        ({"numbers": ["030 555 777"]}, "its number +49 30 555777 is on the protect list"),
+        ({"names": ["Jo Doe"]}, "the name Jo Doe is on the protect list"),
+        ({"names": ["Doe Ltd"]}, "the name Doe Ltd is on the protect list"),
+        ({"tags": ["vi"], "names": ["Jon"], "ids": [8], "numbers": ["030 555 77"]}, ""),
+    ],
+)
+def test_each_kind_of_entry_protects_and_says_which(entry, why):
+    contact = b.pbx(
+        {
+            "Id": 7,
+            "FirstName": "Jo",
+            "LastName": "Doe",
+            "CompanyName": "Doe Ltd",
+            "Tag": "vip",
+            "PhoneNumber": "+49 30 555777",
+        }
+    ).contact(0)
+    assert plan.Protection.of(**entry, region="DE").why(contact, "DE") == why
+
+
+def test_an_export_that_proves_no_absence_changes_deletes_and_nothing_else():
+    due = decide(JO, claims=absent_for(5, 90))
+    waiting = decide(JO, claims=absent_for(0, 0))
+    assert due.verdict is Verdict.DELETE
+    softened = plan.without_deletes((due, waiting))
+    assert [d.verdict for d in softened] == [Verdict.WAITING, Verdict.WAITING]
+    assert softened[0].reason == f"{due.reason}; an older export proves no absence"
+    assert softened[1] == waiting

@@ -156,6 +156,36 @@ def test_a_short_number_is_no_part_of_another_one(text, kept):
     assert bool(veto.find(text, {1: ("+49 8851 123",)})) is kept
 
 
+@pytest.mark.parametrize(
+    ("number", "text", "kept"),
+    [
+        # Nine digits may stand before it in its run, and no more; whatever other runs there are.
+        ("08851 123", "123456789 8851123", True),
+        ("08851 123", "1234567891 8851123", False),
+        ("08851 123", "12345678912|8851123", True),
+        ("08851 123", "12345678912|123456789 8851123", True),
+        ("08851 123", "12345678912|1234567891 8851123", False),
+        ("08851 123", "12|34|1234567891 8851123", False),
+        ("08851 123", "12|34|12345678910 8851123", True),
+        ("070 12345", "12345678911 7012345", False),
+        # It ends its run, or a zero begins the next number; the text may end right there.
+        ("08851 123", "8851123", True),
+        ("08851 123", "8851123 0", True),
+        ("08851 123", "8851123 4", False),
+        ("08851 120", "8851120 4", False),
+        ("08851 123", "8851123|4", True),
+    ],
+)
+def test_where_a_short_number_is_a_whole_one(number, text, kept):
+    assert bool(veto.find(text, {1: (number,)})) is kept
+    needle = number.replace(" ", "").lstrip("0")
+    assert plainly(text, needle) is kept, "the slow reading of the rule says the same"
+
+
+def test_an_address_is_the_same_in_capitals_of_every_script():
+    assert veto.find("Straße@x.de", {1: ("strasse@x.de",)}) == {1: "strasse@x.de"}
+
+
 def test_short_numbers_are_hardly_found_by_chance():
     """Of a thousand contacts in a place with short numbers, and an export of strangers' numbers."""
     numbers = random.Random(7)  # noqa: S311 - no secret
