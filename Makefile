@@ -60,6 +60,8 @@ bench: $(READY)
 prove: $(READY)
 	PROVE=1 $(BIN)/python $(PYTEST) $(IN_PART)
 	PYTHONPATH=tests $(BIN)/python benchmarks/prove_numbers.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut
+	$(BIN)/python benchmarks/prove_mutants.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -67,4 +69,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist mutants *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
