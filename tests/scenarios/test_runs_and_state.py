@@ -261,7 +261,7 @@ def test_59_a_clock_that_jumps_back_counts_for_nobody(company):
     for path in (company.folder / "exports").iterdir():
         path.unlink()
     ended = company.night()
-    assert (ended.code, ended.findings) == (Exit.EXPORT, {"export_older"})
+    assert (ended.code, ended.findings) == (Exit.APPROVAL, {"clock_moved"})
     assert company.untouched()
 
 
