@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
@@ -231,3 +233,19 @@ def test_a_restore_after_a_run_that_died_looks_first(two_due):
     (back,) = restoring.restore_once(company.config, company.world(), run_id=run_id)
     assert back.done == "restored"
     assert company.has(back.new_id)
+
+
+@pytest.mark.parametrize("key", ["schema", "state", "pbx"])
+def test_a_plan_of_another_state_pbx_or_version_is_refused(two_due, key):
+    """A state that was copied from another machine may hold such plans."""
+    company, digest = two_due
+    with company.ledger() as ledger:
+        [stored] = ledger.plan(digest)
+        foreign = {**json.loads(stored.canonical), key: "another"}
+        text = json.dumps(foreign, sort_keys=True, separators=(",", ":"))
+        other = replace(stored, canonical=text, digest=hashlib.sha256(text.encode()).hexdigest())
+        run_id = ledger.begin_run(command="plan", mode="review", now=company.now)
+        ledger.record(run_id, accepted=None, claims=(), released=(), plan=other)
+    with pytest.raises(ApprovalRefused, match="made from another state, for another 3CX"):
+        company.apply(other.digest)
+    assert company.has(5)

@@ -62,6 +62,28 @@ def test_a_drill_that_can_not_restore_says_so(company):
     assert runs(company)[0].status is Status.PARTIAL
 
 
+def test_a_field_that_does_not_come_back_is_named(company):
+    company.settings["pbx.delete_guard"] = "compare"
+    company.server.hook(
+        lambda: company.book.edit(102, {"Title": "Prof."}),
+        method="GET",
+        path_prefix="/xapi/v1/Contacts(102)",
+    )
+    before = company.book.all()
+    practised = drill(company)
+    assert practised.said == "The drill did not succeed: it came back without the right Title."
+    assert practised.exit_code is Exit.PBX
+    assert company.book.all() == before
+
+
+def test_a_drill_for_which_no_contact_can_be_made_says_so(company):
+    company.settings["pbx.delete_guard"] = "compare"
+    company.server.fail(method="POST", path_prefix="/xapi/v1/Contacts", status=403)
+    practised = drill(company)
+    assert practised.said.startswith("The drill did not succeed: ")
+    assert runs(company)[0].exit_code == Exit.PBX
+
+
 def test_a_drill_whose_delete_is_refused_cleans_up(company):
     company.settings["pbx.delete_guard"] = "compare"
     company.server.fail(method="DELETE", path_prefix="/xapi/v1/Contacts", status=412)
