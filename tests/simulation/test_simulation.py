@@ -18,8 +18,8 @@ from simulation.years import Year
 
 FIRMS = amount(check=2, prove=50)
 LENGTH = Length(
-    nights=amount(check=20, prove=365),
-    every=amount(check=10, prove=60),
+    nights=amount(check=12, prove=365),
+    every=amount(check=6, prove=60),
     alone=amount(check=0, prove=10),
 )
 
