@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from email.utils import format_datetime
+from itertools import groupby
 
 import pytest
 from amounts import amount
