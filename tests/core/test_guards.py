@@ -108,7 +108,14 @@ def test_the_content_of_long_ago_is_no_new_evidence_whatever_its_time():
 
 @pytest.mark.parametrize(
     ("most", "now", "asks"),
-    [(500, 490, False), (500, 489, True), (550, 539, False), (549, 538, True), (0, 1, False)],
+    [
+        (400, 390, False),
+        (500, 490, False),
+        (500, 489, True),
+        (550, 539, False),
+        (549, 538, True),
+        (0, 1, False),
+    ],
 )
 def test_exports_that_shrink_slowly_ask(most, now, asks):
     """Last night's was as small as this one: only the week shows it."""
@@ -487,6 +494,31 @@ def test_everything_that_is_looser_is_named():
     before = accepted(policy='{"a":2,"max_deletes":20}')
     (found,) = guards.evaluate(with_ledger(given, last_accepted=before))
     assert found.observed == "a 2 → 1, max_deletes 20 → 50"
+
+
+def test_one_open_intent_is_one_contact():
+    action = Action(
+        id=1,
+        run_id=1,
+        contact_id=77,
+        tombstone_id=1,
+        guard=DeleteGuard.ETAG,
+        intended_at=b.NOW,
+        fingerprint="f",
+    )
+    (found,) = guards.evaluate(with_ledger(facts(), unresolved=(action,)))
+    assert "what became of contact 77, and" in found.message
+
+
+def test_a_listing_without_etags_says_so_though_no_probe_could_begin():
+    finding = guards.unguarded(None, EtagKind.NONE)
+    assert (finding.code, finding.observed) == ("delete_guard_unavailable", "3CX issues no ETags")
+
+
+def test_rules_are_named_by_their_first_twelve_characters():
+    found = with_ledger(facts(rules="n" * 20), last_accepted=accepted(rules="w" * 20))
+    (finding,) = guards.evaluate(found)
+    assert (finding.observed, finding.limit) == ("n" * 12, "w" * 12)
 
 
 def test_a_freeze_needs_no_reason():

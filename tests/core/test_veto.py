@@ -204,3 +204,27 @@ def test_a_number_is_found_exactly_where_only_glue_stands_between_its_digits(aro
     for text in ("".join(around), "".join([*around[:at], *" ".join(digits), *around[at:]])):
         expected = {1: digits} if plainly(text.replace("\u00a0", " "), digits) else {}
         assert veto.find(f"{text}|", {1: (digits,)}) == expected
+
+
+def test_without_a_text_everybody_is_kept():
+    assert veto.find("", {7: ("030 1234567",)}) == {7: "the export's text is not available"}
+
+
+def test_what_one_piece_holds_is_not_forgotten_at_the_next():
+    text = f"030 1234567 ann@x.de {'x' * veto.PIECE} bob@x.de"
+    wanted = {1: ("030 1234567",), 2: ("ann@x.de",), 3: ("bob@x.de",)}
+    assert set(veto.find(text, wanted)) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("strange", ["\ud83d", "\U00030000", "\U000e0001"])
+def test_a_character_of_no_script_hides_nothing(strange):
+    assert veto.find(f"{strange}030 1234567{strange}", {1: ("030 1234567",)}) == {1: "030 1234567"}
+
+
+@pytest.mark.parametrize("value", ["(+372) 512 3456", " +372 512 3456", "( 00372) 512 3456"])
+def test_a_country_code_is_one_in_brackets_too(value):
+    assert veto.find("5123456", {1: (value,)}) == {1: value}
+
+
+def test_a_number_without_a_country_code_has_none_to_leave_out():
+    assert veto.find("1234567", {1: ("030 1234567",)}) == {}
