@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulation.exports import SENTINELS, export
 from simulation.firm import Entry, fields_of, found
+from simulation.nights import SENTINEL
 
 if TYPE_CHECKING:
     import random
@@ -283,7 +284,7 @@ def _clocks_ahead(_scene: Scene, tonight: Tonight, _at: int) -> None:
     tonight.age -= tonight.clock
 
 
-@_disaster("slow bleed of 1 % a night", 20, nights=14, how="steady")
+@_disaster("slow bleed of 1 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
 def _bleed_1(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.01)
 
