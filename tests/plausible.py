@@ -10,6 +10,7 @@ import builders as b
 from reconcile.core import guards
 from reconcile.model import (
     AcceptedExport,
+    Action,
     Decision,
     DeleteGuard,
     Evidence,
@@ -83,6 +84,7 @@ def facts(*, contacts=1000, deletes=0, lost=0, company="", vetoed=0, **changes):
         ),
         "limits": LIMITS,
         "rules": "rules",
+        "policy": "{}",
         "delete_guard": DeleteGuard.COMPARE,
         "probe": None,
     }
@@ -91,3 +93,16 @@ def facts(*, contacts=1000, deletes=0, lost=0, company="", vetoed=0, **changes):
 
 def with_ledger(found, **changes):
     return replace(found, ledger=replace(found.ledger, **changes))
+
+
+def left_open(contact_id):
+    """An intent of which nobody knows what became of it."""
+    return Action(
+        id=contact_id,
+        run_id=1,
+        contact_id=contact_id,
+        tombstone_id=1,
+        guard=DeleteGuard.ETAG,
+        intended_at=b.NOW,
+        fingerprint="f",
+    )

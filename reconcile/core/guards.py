@@ -83,10 +83,10 @@ class Facts:
     rules: str
     delete_guard: DeleteGuard
     probe: Probe | None
+    policy: str
+    """As `core.policy` writes it."""
     immediate: bool = False
     history: bool = False
-    policy: str = ""
-    """As `core.policy` writes it."""
     asks_manifest: bool = True
     """Whether a manifest that was seen once is asked for ever after."""
     lost_sentinels: tuple[str, ...] = ()
@@ -261,12 +261,10 @@ def _repeated_export(facts: Facts) -> Iterator[Finding]:
     """An old file that was copied has a new time, and the content of long ago."""
     run_id = facts.ledger.run_with(facts.source.content)
     if run_id is not None:
-        yield Finding(
+        yield _inform(
             code="export_repeated",
-            level=Level.INFO,
             subject=Subject.EXPORT,
             observed=f"the same content as in run {run_id}",
-            limit="",
             message="The export holds what was accepted before: no new evidence, so nobody"
             " became absent for longer.",
             hint="",
@@ -275,12 +273,10 @@ def _repeated_export(facts: Facts) -> Iterator[Finding]:
 
 def _history_export(facts: Facts) -> Iterator[Finding]:
     if facts.history and not any(_older_export(facts)):
-        yield Finding(
+        yield _inform(
             code="export_history",
-            level=Level.INFO,
             subject=Subject.EXPORT,
             observed=_time(facts.source.generated_at),
-            limit="",
             message="The export was named by hand and is old: it makes claims for the contacts"
             " that match it, and nobody is absent because of it.",
             hint="reconcile plan",
@@ -536,22 +532,16 @@ def _loosened_policy(facts: Facts) -> Iterator[Finding]:
 def _held(facts: Facts) -> Iterator[Finding]:
     """Deletes that wait for a date or for a file to go: wanted, so nothing that must be mended."""
     if facts.stop_file:
-        yield Finding(
+        yield _inform(
             code="stop_file",
-            level=Level.INFO,
-            subject=Subject.DELETES,
             observed=f"the file {facts.stop_file} is there",
-            limit="",
             message="As long as that file is there, nothing is deleted.",
             hint=f"to let deletes go on, remove the file {facts.stop_file}",
         )
     if freeze := facts.ledger.freeze:
-        yield Finding(
+        yield _inform(
             code="frozen",
-            level=Level.INFO,
-            subject=Subject.DELETES,
             observed=f"until {_time(freeze.until)}, by {freeze.frozen_by}",
-            limit="",
             message=f"Deletes are frozen{f' ({freeze.why})' if freeze.why else ''}: nothing is"
             " deleted until then.",
             hint="to let deletes go on: reconcile freeze --lift",
@@ -560,12 +550,9 @@ def _held(facts: Facts) -> Iterator[Finding]:
 
 def _kept_protections(facts: Facts) -> Iterator[Finding]:
     if kept := facts.kept_protections:
-        yield Finding(
+        yield _inform(
             code="protection_kept",
-            level=Level.INFO,
-            subject=Subject.DELETES,
             observed=_some(kept),
-            limit="",
             message="These protections are no longer in the configuration. They hold until they"
             " are taken back.",
             hint="reconcile protect shows them; reconcile protect --remove … takes one back",
@@ -658,6 +645,25 @@ def _approve(
         limit=limit,
         message=message,
         hint=f"read the report; if it is right: reconcile apply {DIGEST}",
+    )
+
+
+def _inform(
+    *,
+    code: str,
+    observed: str,
+    message: str,
+    hint: str,
+    subject: Subject = Subject.DELETES,
+) -> Finding:
+    return Finding(
+        code=code,
+        level=Level.INFO,
+        subject=subject,
+        observed=observed,
+        limit="",
+        message=message,
+        hint=hint,
     )
 
 

@@ -172,6 +172,7 @@ def outcome(
         decisions=night.decisions,
         ledger=ledger,
         limits=LIMITS,
+        policy="{}",
         rules=fingerprint,
         delete_guard=DeleteGuard.COMPARE,
         probe=None,

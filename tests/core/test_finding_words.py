@@ -12,12 +12,11 @@ from pathlib import Path
 
 import builders as b
 import pytest
-from plausible import LIMITS, accepted, facts, with_ledger
+from plausible import LIMITS, accepted, facts, left_open, with_ledger
 
 from reconcile.core import guards
 from reconcile.model import (
     Acceptance,
-    Action,
     DeleteGuard,
     EtagKind,
     Freeze,
@@ -27,18 +26,6 @@ from reconcile.model import (
 
 EXPECTED = json.loads(Path(__file__).with_name("findings.json").read_text("utf-8"))
 NIGHT = timedelta(days=1)
-
-
-def action(contact_id):
-    return Action(
-        id=contact_id,
-        run_id=1,
-        contact_id=contact_id,
-        tombstone_id=1,
-        guard=DeleteGuard.ETAG,
-        intended_at=b.NOW,
-        fingerprint="f",
-    )
 
 
 def proof(**changes):
@@ -65,7 +52,7 @@ def source(**changes):
 NIGHTS = {
     "pbx_empty": lambda: facts(contacts=0),
     "pbx_shrank": lambda: replace(facts(contacts=20), ledger=replace(facts(contacts=40).ledger)),
-    "unresolved_intents": lambda: with_ledger(facts(), unresolved=(action(77), action(78))),
+    "unresolved_intents": lambda: with_ledger(facts(), unresolved=(left_open(77), left_open(78))),
     "export_older": lambda: with_ledger(
         facts(source=source(generated_at=b.NOW - NIGHT)), newest_generated_at=b.NOW
     ),

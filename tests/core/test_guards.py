@@ -7,12 +7,11 @@ from datetime import timedelta
 
 import builders as b
 import pytest
-from plausible import accepted, facts, with_ledger
+from plausible import accepted, facts, left_open, with_ledger
 
 from reconcile.core import guards
 from reconcile.model import (
     Acceptance,
-    Action,
     ClaimOrigin,
     DeleteGuard,
     EtagKind,
@@ -59,16 +58,7 @@ def test_claimed_contacts_that_somebody_else_deleted_ask(claimed, lost, asks):
 
 
 def test_unresolved_intents_block_with_exit_8():
-    action = Action(
-        id=1,
-        run_id=1,
-        contact_id=77,
-        tombstone_id=1,
-        guard=DeleteGuard.ETAG,
-        intended_at=b.NOW,
-        fingerprint="f",
-    )
-    (finding,) = guards.evaluate(with_ledger(facts(), unresolved=(action,)))
+    (finding,) = guards.evaluate(with_ledger(facts(), unresolved=(left_open(77),)))
     assert (finding.level, finding.exit_code) == (Level.BLOCK, Exit.STATE)
     assert "77" in finding.message
 
@@ -497,16 +487,7 @@ def test_everything_that_is_looser_is_named():
 
 
 def test_one_open_intent_is_one_contact():
-    action = Action(
-        id=1,
-        run_id=1,
-        contact_id=77,
-        tombstone_id=1,
-        guard=DeleteGuard.ETAG,
-        intended_at=b.NOW,
-        fingerprint="f",
-    )
-    (found,) = guards.evaluate(with_ledger(facts(), unresolved=(action,)))
+    (found,) = guards.evaluate(with_ledger(facts(), unresolved=(left_open(77),)))
     assert "what became of contact 77, and" in found.message
 
 

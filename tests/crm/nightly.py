@@ -101,6 +101,7 @@ class LastNight:
                 newest_generated_at=self.accepted.generated_at,
             ),
             limits=LIMITS,
+            policy="{}",
             rules=plan.rules_fingerprint(tonight.source, rules),
             delete_guard=DeleteGuard.COMPARE,
             probe=None,
