@@ -5,20 +5,26 @@ It decides nothing: no verdict is made of it, only the report.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from reconcile.core import sides
 from reconcile.model import Drift, Duplicate, Evidence, Matching, MissingRecord
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
-    from reconcile.core.sides import Keys, Mask
+    from reconcile.core.sides import Keys, Mask, Positions
+
+    _Differing = tuple[int, str, str, str]
+    """Position of a contact, the field, and what stands in it in the CRM and in 3CX."""
 
 _STATES: Final = ("without_number", "missing", "matched", "gone")
 _COUNTED: Final = ("matched", "missing", "gone", "without_number")
@@ -113,63 +119,102 @@ def _duplicates(linked: Linked) -> tuple[Duplicate, ...]:
 
 def _drift(linked: Linked) -> tuple[Drift, ...]:
     """Matched contacts whose name, company, numbers or address say something else in the CRM."""
-    links = linked.links.reset_index()
-    texts = [
-        _text_drift(linked, links, "name", shown="shown"),
-        _text_drift(linked, links, "company", shown="company_shown"),
-        _key_drift(linked, links, "number", "numbers"),
-        _key_drift(linked, links, "email", "email"),
-    ]
-    table = pd.concat(texts).sort_values(["at", "field"])
-    ids = linked.contacts["id"].reindex(table["at"])
-    crm_ids = linked.people["crm_id"].reindex(table["row"])
+    differing = sorted(
+        [
+            *_text_drift(linked, "name", shown="shown"),
+            *_text_drift(linked, "company", shown="company_shown"),
+            *_key_drift(linked, "number", "numbers"),
+            *_key_drift(linked, "email", "email"),
+        ]
+    )
+    positions = [at for at, *_ in differing]
+    ids = linked.contacts["id"].reindex(positions).tolist()
+    crm_ids = linked.people["crm_id"].iloc[linked.links.loc[positions]]
     return tuple(
-        Drift(contact_id=int(i), crm_id=crm_id, field=field, crm=crm, pbx=pbx)
-        for i, crm_id, field, crm, pbx in zip(
-            ids, crm_ids, table["field"], table["crm"], table["pbx"], strict=True
+        Drift(contact_id=contact_id, crm_id=crm_id, field=field, crm=crm, pbx=pbx)
+        for contact_id, crm_id, (_, field, crm, pbx) in zip(ids, crm_ids, differing, strict=True)
+    )
+
+
+def _text_drift(linked: Linked, field: str, *, shown: str) -> Iterator[_Differing]:
+    """Contacts whose comparable text differs; an empty one in the CRM says nothing."""
+    rows = linked.links.to_numpy()
+    theirs = linked.people[field].iloc[rows].array
+    ours = linked.contacts[field].iloc[linked.links.index].array
+    differs = linked.links[(theirs != ours) & (theirs != "")]
+    crm = linked.people[shown].iloc[differs.to_numpy()]
+    pbx = linked.contacts[shown].iloc[differs.index]
+    return zip(differs.index, repeat(field), crm, pbx, strict=False)
+
+
+def _key_drift(linked: Linked, kind: str, field: str) -> Iterator[_Differing]:
+    """Contacts of which one side has a value that the other side has no reading of."""
+    ours, theirs = _Values.of_pbx(linked, kind), _Values.of_crm(linked, kind)
+    crm, pbx = theirs.without_reading_in(ours), ours.without_reading_in(theirs)
+    for at in crm.keys() | pbx.keys():
+        yield at, field, ", ".join(sorted(crm[at])), ", ".join(sorted(pbx[at]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The numbers or addresses of one side: a row for each reading of each value."""
+
+    at: Positions
+    """The contact that has it, or whose record does."""
+    code: Positions
+    """Which of the texts it is."""
+    key: Positions
+    """Which of the PBX's keys it is read as; `UNKNOWN` if it is none of them."""
+    text: pa.Array
+
+    @classmethod
+    def of_pbx(cls, linked: Linked, kind: str) -> _Values:
+        """Of the contacts that are linked."""
+        keys = linked.pbx_keys
+        some = (keys["kind"] == kind).to_numpy() & keys["at"].isin(linked.links.index).to_numpy()
+        found = sides.arrow(keys["value"].array[some]).dictionary_encode()
+        code = found.indices.to_numpy().astype("int64")
+        at, key = keys["at"].to_numpy()[some], keys["id"].to_numpy()[some]
+        return cls(at, code, key, found.dictionary)
+
+    @classmethod
+    def of_crm(cls, linked: Linked, kind: str) -> _Values:
+        """Of the records that they are linked with, as often as they are."""
+        each = [cls._of_keys(k, linked) for k in linked.crm_keys if k.kind == kind]
+        texts = np.cumsum([0, *(len(v.text) for v in each)])
+        return cls(
+            np.concatenate([v.at for v in each]),
+            np.concatenate([v.code + first for v, first in zip(each, texts, strict=False)]),
+            np.concatenate([v.key for v in each]),
+            pa.concat_arrays([v.text for v in each]),
         )
-    )
 
+    @classmethod
+    def _of_keys(cls, keys: Keys, linked: Linked) -> _Values:
+        is_linked = np.zeros(len(linked.people), dtype="bool")
+        is_linked[linked.links] = True
+        row, code, nth = keys.unfolded(is_linked[keys.at])
+        some = ~keys.is_text()[nth]
+        row, code, nth = row[some], code[some], nth[some]
+        known = linked.pbx_keys.drop_duplicates("id")["key"]  # in the order of their ids
+        key = sides.positions(keys.key.take(pa.array(nth)), sides.arrow(known))
+        which, link = sides.joined(row, np.asarray(linked.links, "int64"))
+        return cls(linked.links.index.to_numpy()[link], code[which], key[which], keys.value)
 
-def _text_drift(linked: Linked, links: pd.DataFrame, field: str, *, shown: str) -> pd.DataFrame:
-    """Links whose comparable text differs; an empty one in the CRM says nothing."""
-    theirs = linked.people[field].iloc[links["row"]].array
-    ours = linked.contacts[field].iloc[links["at"]].array
-    differs = links[(theirs != ours) & (theirs != "")]
-    told: pd.DataFrame = differs.assign(
-        field=field,
-        crm=linked.people[shown].iloc[differs["row"]].array,
-        pbx=linked.contacts[shown].iloc[differs["at"]].array,
-    )
-    return told
-
-
-def _key_drift(linked: Linked, links: pd.DataFrame, kind: str, field: str) -> pd.DataFrame:
-    """Links in which one side has a value that the other side has no reading of."""
-    is_linked = np.zeros(len(linked.people), dtype="bool")
-    is_linked[links["row"]] = True
-    tables = [k.table(is_linked[k.at]) for k in linked.crm_keys if k.kind == kind]
-    every = pd.concat(tables).rename(columns={"at": "row"}), linked.pbx_keys
-    their_keys, our_keys = (keys[keys["kind"] == kind] for keys in every)
-    theirs = links.merge(their_keys[["row", "value", "key"]], on="row")
-    ours = links.merge(our_keys[["at", "value", "key"]], on="at")
-    both = pd.concat([theirs, ours])
-    code = pd.factorize(both["key"])[0]
-    read = both["at"].to_numpy() * (len(code) + 1) + code  # who has which key, as one number
-    known, seen = read[: len(theirs)], read[len(theirs) :]
-    crm = _lacking(theirs, pd.Series(known).isin(seen).to_numpy())
-    pbx = _lacking(ours, pd.Series(seen).isin(known).to_numpy())
-    joined = pd.DataFrame({"crm": crm, "pbx": pbx}).fillna("").astype("str")
-    return joined.rename_axis(["at", "row"]).reset_index().assign(field=field)
-
-
-def _lacking(keys: pd.DataFrame, covered: Mask) -> pd.Series[str]:
-    """(at, row) → the values of which no key is covered by the other side, joined by a comma."""
-    some = keys["at"].isin(keys.loc[~covered, "at"]).to_numpy()  # most have nothing to tell
-    rows = keys[some].assign(covered=covered[some])
-    found = rows.groupby(["at", "row", "value"])["covered"].any()
-    left = found[~found].reset_index()
-    return left.groupby(["at", "row"])["value"].agg(", ".join)
+    def without_reading_in(self, other: _Values) -> defaultdict[int, list[str]]:
+        """Contact → the values of which the other side has no reading."""
+        keys = 2 + max(self.key.max(initial=0), other.key.max(initial=0))  # and one for UNKNOWN
+        is_read = np.isin(self.at * keys + self.key + 1, other.at * keys + other.key + 1)
+        value = self.at * max(1, len(self.text)) + self.code
+        is_read &= self.key != sides.UNKNOWN
+        lacking = np.unique(value[~np.isin(value, value[is_read])])
+        at, code = np.divmod(lacking, max(1, len(self.text)))
+        found = defaultdict[int, list[str]](list)
+        for contact, text in zip(
+            at.tolist(), self.text.take(pa.array(code)).to_pylist(), strict=True
+        ):
+            found[contact].append(text)
+        return found
 
 
 # ---------------------------------------------------------------------------- how full it is

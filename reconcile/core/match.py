@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.core import differences, namesakes, phones, sides
@@ -97,15 +98,17 @@ def match(
     by_key, mute = _key_pairs(met, pbx_keys, people, contacts)
     by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
     pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
+    proved = pairs.loc[pairs["strength"] == Strength.STRONG, ["at", "row"]]
     left = _Left(
-        contacts=contacts.drop(_chosen(pairs).index),
+        contacts=contacts.drop(proved["at"].unique()),
         people=_named_alive(people),
-        taken=_taken(pairs.loc[pairs["strength"] == Strength.STRONG, "row"], people, claims),
+        taken=_taken(proved["row"], people, claims),
         claims=claims,
         tagged=_with_tag(pbx, owner_tag),
     )
     by_name = pd.concat([_name_pairs(left), _merged_pairs(left)], ignore_index=True)
-    pairs = pd.concat([pairs, _judged(by_name, people, contacts)], ignore_index=True)
+    if len(by_name):
+        pairs = pd.concat([pairs, _judged(by_name, people, contacts)], ignore_index=True)
     found = _Found(people, contacts, met, pbx_keys, pairs, _chosen(pairs), mute)
     return differences.told(
         differences.Linked(
@@ -206,6 +209,8 @@ def _is_one_person(names: Iterable[str]) -> bool:
 
 _PAIR: Final = ("at", "row", "kind", "key", "shared")
 """Of a contact and a record, by one key."""
+_Rows = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
+"""Of both sides, ours first."""
 
 
 def _reused_ids(pbx: PbxSnapshot, contacts: pd.DataFrame, claims: Mapping[int, Claim]) -> set[int]:
@@ -251,9 +256,13 @@ def _claim_pairs(
     crm_ids = {contact_id: claim.crm_id for contact_id, claim in claims.items() if claim.crm_id}
     row = contacts["id"].map(crm_ids).map(_alive_ids(people, crm_ids.values()))
     row = row[~row.index.isin(reused)].dropna().astype("int64")
-    key = people["crm_id"].reindex(row).to_numpy()
+    return _pairs("claim", row, people["crm_id"].reindex(row).to_numpy())
+
+
+def _pairs(kind: str, row: pd.Series[int], key: NDArray[np.object_]) -> pd.DataFrame:
+    """Position → row, as pairs by keys that nobody shares."""
     return pd.DataFrame(
-        {"at": row.index, "row": row.to_numpy(), "kind": "claim", "key": key, "shared": False}
+        {"at": row.index, "row": row.to_numpy(), "kind": kind, "key": key, "shared": False}
     )
 
 
@@ -266,11 +275,8 @@ def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
     """Contacts whose Tag is the id of a living record, as integrators write it there."""
     tags = pd.Series(pbx.column("Tag")).astype("str").str.strip()
     tags = tags[tags != ""]
-    row = tags.map(_alive_ids(people, tags)).dropna().astype("int64")
-    key = tags.reindex(row.index).to_numpy()
-    return pd.DataFrame(
-        {"at": row.index, "row": row.to_numpy(), "kind": "crm_id", "key": key, "shared": False}
-    )
+    row = tags.map(_alive_ids(people, tags) if len(tags) else {}).dropna().astype("int64")
+    return _pairs("crm_id", row, tags.reindex(row.index).to_numpy())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,10 +371,7 @@ def _merged_pairs(left: _Left) -> pd.DataFrame:
 
 def _by_name(left: _Left, row: pd.Series[int]) -> pd.DataFrame:
     """Position → row, as pairs."""
-    key = left.contacts["name"].reindex(row.index).to_numpy()
-    return pd.DataFrame(
-        {"at": row.index, "row": row.to_numpy(), "kind": "name", "key": key, "shared": False}
-    )
+    return _pairs("name", row, left.contacts["name"].reindex(row.index).to_numpy())
 
 
 def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.Series[bool]:
@@ -408,35 +411,67 @@ def _key_pairs(
     own = keys.merge(alive[~alive["shared"]], on="id")
     shared = alive[alive["shared"]]
     few = keys[keys["id"].isin(shared["id"])]
-    same = _named(few, "at", contacts).merge(_named(shared, "row", people), on=["id", "name"])
-    ours, theirs = _by_word(few, "at", contacts), _by_word(shared, "row", people)
-    sizes = theirs.groupby(["id", "word"]).size().rename("size").reset_index()
-    common = sizes[sizes["size"] > _COMMON].drop(columns="size").assign(common=True)
-    ours = ours.merge(common, on=["id", "word"], how="left")
-    telling = ours[ours["common"].isna()].drop(columns="common")
-    by_word = telling.merge(theirs, on=["id", "word"])
-    pairs = pd.concat([own, same, by_word]).drop_duplicates(["at", "row", "id"])
-    return pairs[list(_PAIR)], _mute(few[few["kind"].isin(_OWN)], telling)
+    ours, theirs = _Carriers.of(few, "at", contacts), _Carriers.of(shared, "row", people)
+    telling = ours.telling(theirs)
+    which, whose = map(np.concatenate, zip(*ours.meeting(theirs, telling), strict=True))
+    told = few.take(which).assign(row=shared["row"].to_numpy()[whose], shared=True)
+    pairs = pd.concat([own, told]).drop_duplicates(["at", "row", "id"])
+    is_mute = few["kind"].isin(_OWN).to_numpy(copy=True)
+    is_mute[ours.carrier[telling]] = False
+    return pairs[list(_PAIR)], frozenset(few.loc[is_mute, "at"].tolist())
 
 
-def _mute(few: pd.DataFrame, telling: pd.DataFrame) -> frozenset[int]:
-    """The contacts that carry one of the shared keys and have no word that tells."""
-    told = telling[["at", "id"]].drop_duplicates()
-    marked = few.merge(told, on=["at", "id"], how="left", indicator="in")
-    return frozenset(marked.loc[marked["in"] == "left_only", "at"].tolist())
+@dataclass(frozen=True, slots=True)
+class _Carriers:
+    """Those of one side who carry shared keys, a row for each key; and the words of their names."""
+
+    key: NDArray[np.int64]
+    name: pa.Array
+    carrier: NDArray[np.int64]
+    """Of each word the row it is of."""
+    word: pa.Array
+    """Whole ones; initials are no words."""
+
+    @classmethod
+    def of(cls, keys: pd.DataFrame, position: str, side: pd.DataFrame) -> _Carriers:
+        """`position` is the column that says whose a key is."""
+        name = sides.arrow(side["name"].array.take(keys[position].to_numpy(dtype="int64")))
+        words = pc.split_pattern(name, " ")
+        coded = pc.list_flatten(words).dictionary_encode()
+        whole = [word != "" and is_word(word) for word in coded.dictionary.to_pylist()]
+        some = np.array(whole, dtype="bool")[coded.indices.to_numpy()]
+        carrier = pc.list_parent_indices(words).to_numpy()[some]
+        return cls(keys["id"].to_numpy(), name, carrier, pc.list_flatten(words).filter(some))
+
+    def telling(self, others: _Carriers) -> NDArray[np.int64]:
+        """Positions of the words that few of the others who carry the key have, too, or none."""
+        ours, theirs = self._by_word(others)
+        value, count = np.unique(theirs, return_counts=True)
+        return np.flatnonzero(~np.isin(ours, value[count > _COMMON]))
+
+    def meeting(self, others: _Carriers, telling: NDArray[np.int64]) -> Iterator[_Rows]:
+        """Rows of both sides with the same key and name, and then those with a telling word."""
+        ours, theirs = _coded(self.key, self.name, others.key, others.name)
+        named = np.flatnonzero(sides.mask(pc.not_equal(self.name, "")))
+        which, whose = sides.joined(ours[named], theirs)
+        yield named[which], whose
+        ours, theirs = self._by_word(others)
+        which, whose = sides.joined(ours[telling], theirs)
+        yield self.carrier[telling[which]], others.carrier[whose]
+
+    def _by_word(self, others: _Carriers) -> _Rows:
+        ours, theirs = self.key[self.carrier], others.key[others.carrier]
+        return _coded(ours, self.word, theirs, others.word)
 
 
-def _named(keys: pd.DataFrame, position: str, side: pd.DataFrame) -> pd.DataFrame:
-    """Each key with its carrier's name, where there is one."""
-    named = keys.assign(name=_of(side["name"], keys[position]))
-    return named[named["name"] != ""]
-
-
-def _by_word(keys: pd.DataFrame, position: str, side: pd.DataFrame) -> pd.DataFrame:
-    """Each key once per word of its carrier's name; initials are no words."""
-    worded = keys.assign(word=_of(side["name"], keys[position]).str.split()).explode("word")
-    whole = {word for word in worded["word"].dropna().unique() if is_word(word)}
-    return worded[worded["word"].isin(whole)].astype({"word": "str"})
+def _coded(
+    our_keys: NDArray[np.int64], ours: pa.Array, their_keys: NDArray[np.int64], theirs: pa.Array
+) -> _Rows:
+    """Both sides' keys with a text beside each as numbers: equal ones of equal ones."""
+    coded = pa.concat_arrays([ours, theirs]).dictionary_encode()
+    every = np.concatenate([our_keys, their_keys]) * max(1, len(coded.dictionary))
+    every += coded.indices.to_numpy()
+    return every[: len(ours)], every[len(ours) :]
 
 
 def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
@@ -486,6 +521,8 @@ def _share_a_word(one: str, other: str) -> bool:
 def _persons_per_key(pairs: pd.DataFrame, people: pd.DataFrame) -> pd.Series[int]:
     """For each pair by a shared key, how many people the key and the contact's name fit at once."""
     fits = pairs[pairs["shared"] & (pairs["agreement"] >= Agreement.INITIALS)]
+    if fits.empty:
+        return pd.Series(0, index=pairs.index)
     names = fits.assign(theirs=_of(people["name"], fits["row"]))
     count = names.groupby(["at", "kind", "key"])["theirs"].transform("nunique")
     return count.reindex(pairs.index, fill_value=0)
@@ -512,14 +549,19 @@ def _strengths(pairs: pd.DataFrame, persons: pd.Series[int]) -> pd.Series[int]:
 def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
     """Of each contact's strong pairs the best, the one that its claim is renewed with."""
     strong = pairs[pairs["strength"] == Strength.STRONG]
-    worth = (
-        strong["owns"].astype("int64") * len(_KINDS) + (len(_KINDS) - 1 - strong["rank"])
-    ) * len(Agreement) + strong["agreement"]
-    best = strong[worth == worth.groupby(strong["at"]).transform("max")]
-    best = best.sort_values("at", kind="stable")
+    owns, rank = strong["owns"].to_numpy(), strong["rank"].to_numpy()
+    worth = (owns * len(_KINDS) + (len(_KINDS) - 1 - rank)) * len(Agreement)
+    worth += strong["agreement"].to_numpy()
+    at = strong["at"].to_numpy(dtype="int64")
+    most = np.full(at.max(initial=-1) + 1, -1)
+    np.maximum.at(most, at, worth)
+    best = strong[worth == most[at]]
     several = best["at"].duplicated(keep=False)
-    tied = best[several].sort_values(["at", "row", "key"]).drop_duplicates("at")
-    return pd.concat([best[~several], tied]).set_index("at").sort_index()
+    if several.any():
+        tied = best[several].sort_values(["at", "row", "key"]).drop_duplicates("at")
+        best = pd.concat([best[~several], tied])
+    chosen: pd.DataFrame = best.set_index("at").sort_index()
+    return chosen
 
 
 # ---------------------------------------------------------------------------- evidence
@@ -600,6 +642,8 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
     """
     own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
     alive = found.met[~found.met["gone"] & found.met["shared"]]
+    if alive.empty and not own["role"].any():
+        return {}
     carriers = alive.drop_duplicates("id").set_index("id")["carriers"]
     marked = own.assign(carriers=own["id"].map(carriers))
     marked.loc[marked["role"] & marked["carriers"].isna(), "carriers"] = 0
@@ -638,8 +682,10 @@ def _unseen(found: _Found) -> dict[int, tuple[str, ...]]:
     own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
     known = own["id"].isin(found.met["id"])
     some = own["at"].isin(own.loc[~known, "at"])
-    seen = known[some].groupby([own.loc[some, "at"], own.loc[some, "value"]]).any()
     result: dict[int, tuple[str, ...]] = {}
+    if not some.any():
+        return result
+    seen = known[some].groupby([own.loc[some, "at"], own.loc[some, "value"]]).any()
     for at, value in seen[~seen].index:
         result[at] = (*result.get(at, ()), value)
     return result

@@ -325,6 +325,8 @@ class _Rest:
 
 def _parsed(number: pa.Array, region: str) -> _Keys:
     """`phones.parse` of each; keys in the order in which it gives them."""
+    if not len(number):
+        return _joined([])
     own = PhoneMetadata.metadata_for_region(region) if region in _regions() else None
     plus = _mask(pc.starts_with(number, "+"))
     at, home = np.flatnonzero(plus), np.flatnonzero(~plus)
@@ -358,6 +360,8 @@ def _code_lengths() -> NDArray[np.int8]:
 
 def _by_code(at: Positions, digits: pa.Array) -> _Rest:
     """International numbers of a known country code, cut behind it."""
+    if not len(at):
+        return _Rest(at, at, digits)
     enough = _lengths(digits) > _SHORTEST
     at, digits = at[enough], digits.filter(pa.array(enough))
     first = _values(pc.utf8_slice_codeunits(digits, 0, 3))
@@ -377,6 +381,8 @@ def _by_code(at: Positions, digits: pa.Array) -> _Rest:
 
 def _of_region(at: Positions, digits: pa.Array, own: PhoneMetadata) -> list[_Rest]:
     """Numbers dialled in a region: abroad, with its own country code, and without any."""
+    if not len(at):
+        return []
     dialled = np.zeros(len(at), dtype="bool")
     if own.international_prefix:
         prefix = f"^(?:{own.international_prefix})"

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _PLAIN_ADDRESS: Final = r"^[A-Za-z0-9_%\-][A-Za-z0-9._%\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$"
-_UNKNOWN: Final = -1
+UNKNOWN: Final = -1
+"""The position of a key that the other side doesn't have."""
 
 
 # ---------------------------------------------------------------------------- columns of text
@@ -59,6 +60,27 @@ def mask(values: pa.Array) -> Mask:
 def among(texts: pa.Array, others: pa.Array) -> Mask:
     """Which texts are also among the others."""
     return mask(pc.is_in(texts, value_set=others))
+
+
+def positions(texts: pa.Array, others: pa.Array) -> Positions:
+    """Where each text stands among the others, or `UNKNOWN`."""
+    found = pc.index_in(texts, value_set=others).fill_null(UNKNOWN)
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype="int64")
+
+
+def runs(starts: Positions, counts: Positions) -> tuple[Positions, Positions]:
+    """Runs of positions, one after the other: of each position which run it is of, and itself."""
+    run = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    return run, np.arange(len(run)) + (starts - before)[run]
+
+
+def joined(ours: Positions, theirs: Positions) -> tuple[Positions, Positions]:
+    """Where equal numbers stand in both, each of ours with each of theirs, in our order."""
+    order = np.argsort(theirs, kind="stable")
+    first, last = (np.searchsorted(theirs[order], ours, side=side) for side in ("left", "right"))
+    which, whose = runs(first, last - first)
+    return which, order[whose]
 
 
 # ---------------------------------------------------------------------------- who
@@ -169,30 +191,31 @@ class Keys:
 
     def table(self, cells: Mask | None = None) -> pd.DataFrame:
         """Unfolded: at, kind, value, key; and `nth`, the key's position in `key`."""
-        some = slice(None) if cells is None else cells
-        at, code = self.at[some], self.code[some]
-        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
-        count = ends[code + 1] - ends[code]
-        cell = np.repeat(np.arange(len(code)), count)
-        nth = ends[code][cell] + np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
+        at, code, nth = self.unfolded(slice(None) if cells is None else cells)
         key = self.key.take(pa.array(nth))
         return pd.DataFrame(
             {
-                "at": at[cell],
+                "at": at,
                 "kind": self._kinds(key),
-                "value": series(self.value.take(pa.array(code[cell]))),
+                "value": series(self.value.take(pa.array(code))),
                 "key": series(key),
                 "nth": nth,
             }
         )
 
+    def unfolded(self, cells: Mask | slice) -> tuple[Positions, Positions, Positions]:
+        """A row for each key of those cells: whose it is, the value, and the key's position."""
+        at, code = self.at[cells], self.code[cells]
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
+        cell, nth = runs(ends[code], ends[code + 1] - ends[code])
+        return at[cell], code[cell], nth
+
     def shared_with(self, other: pa.Array) -> pd.DataFrame:
         """Unfolded, what the other side has, too; `id` is the key's position there."""
-        found = pc.index_in(self.key, value_set=other)
-        ids = found.fill_null(_UNKNOWN).to_numpy(zero_copy_only=False).astype("int64")
-        rows = self.table(self._cells_with(ids != _UNKNOWN))
+        ids = positions(self.key, other)
+        rows = self.table(self._cells_with(ids != UNKNOWN))
         rows["id"] = ids[rows.pop("nth")]
-        return rows[rows["id"] != _UNKNOWN]
+        return rows[rows["id"] != UNKNOWN]
 
     def is_text(self) -> Mask:
         """Which keys are of numbers that are compared as text."""
@@ -222,6 +245,8 @@ def crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> tuple[
 def main_numbers(records: pd.DataFrame, region: str) -> frozenset[str]:
     """The keys of companies' main numbers."""
     cells = Cells.of(_columns(records, "shared_phone:"))
+    if not len(cells.at):
+        return frozenset()
     every = _regional_numbers(cells, records, region)
     return frozenset(key for keys in every for key in keys.key.to_pylist())
 
