@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,14 @@ def ours(path: Path):
         parts = name.split(".")
         if parts[0] == "reconcile" and len(parts) > 1 and parts[1] in FLOORS.keys() - {room(path)}:
             yield parts[1]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_loads_and_says_what_it_is_for(path):
+    if path.name == "__main__.py":  # runs the command
+        return
+    name = ".".join(("reconcile", *path.relative_to(ROOT).with_suffix("").parts))
+    assert importlib.import_module(name.removesuffix(".__init__")).__doc__
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))

@@ -1,8 +1,9 @@
 """The real command in a process of its own, in a Python that has the libraries loaded already.
 
 Loading pandas, SQLAlchemy and the others takes most of the time of a short command, and the tests
-start hundreds. So one process loads them, and nothing of ours; for each command it makes a copy of
-itself, and the copy loads and runs ours as `python -m reconcile` does. `cold` starts Python itself.
+start hundreds. So one process loads them and all of ours; for each command it makes a copy of
+itself, and the copy runs `python -m reconcile`. `cold` starts Python itself, which loads but what
+the command asks for.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import inspect
 import json
 import os
+import pkgutil
 import runpy
 import select
 import signal
@@ -21,7 +24,8 @@ import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread
+from threading import enumerate as enumerate_threads
 
 LIBRARIES = (
     *("alembic.command", "alembic.config", "apscheduler.triggers.cron", "click", "coverage"),
@@ -159,7 +163,12 @@ def serve(door):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for library in LIBRARIES:
         importlib.import_module(library)
-    assert not [name for name in sys.modules if name.partition(".")[0] == "reconcile"]
+    for module in pkgutil.walk_packages(
+        importlib.import_module("reconcile").__path__, "reconcile."
+    ):
+        if module.name != "reconcile.__main__":
+            importlib.import_module(module.name)
+    inspect.stack()  # remembers which file each module is from, which coverage asks at its start
     gc.collect()
     gc.freeze()
     while True:
@@ -212,7 +221,23 @@ def _become(streams, args, cwd, env):
     sys.argv = ["reconcile", *args]
     sys.path[0] = cwd
     sys.modules["coverage"].process_startup()
-    runpy.run_module("reconcile", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("reconcile", run_name="__main__", alter_sys=True)
+    except SystemExit as leaving:
+        _leave(leaving.code)
+
+
+def _leave(code):
+    """What Python does at its end that can be noticed; but not taking every library to pieces."""
+    for thread in enumerate_threads():
+        if thread is not current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()  # noqa: SLF001 - nothing public does it
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 120
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":

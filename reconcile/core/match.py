@@ -190,6 +190,8 @@ def _carriers(pairs: pd.DataFrame, groups: int) -> NDArray[np.int64]:
     count = np.bincount(pairs["group"].to_numpy(dtype="int64"), minlength=groups)
     size = count[pairs["group"].to_numpy(dtype="int64")]
     few = pairs[(size > 1) & (size <= _SPELLINGS)]
+    if few.empty:
+        return count
     # a record without a name is nobody whose name could agree
     names = few["name"].where(few["name"] != "", "#" + few["person"].astype("str"))
     known: dict[tuple[str, ...], bool] = {}
