@@ -114,6 +114,9 @@ class Command:
 def learn(command: Command) -> None:
     """What the program may know after a command: always rather more than it does."""
     office, export = command.office, command.export
+    if command.report is not None and command.report.run.id is not None:
+        for kind, values in office.configured().items():
+            office.stuck.setdefault(kind, set()).update(values)
     if export is None or command.kind not in {"plan", "run", "dry", "now", "history", "apply"}:
         return
     is_unknown = command.report is None and command.crashed
@@ -123,9 +126,6 @@ def learn(command: Command) -> None:
         is_repeated and command.report is not None and not command.is_blocked | bool(command.doubts)
     )
     may_be_recorded = was_recorded or is_unknown
-    if may_be_recorded:
-        for kind, values in office.configured().items():
-            office.stuck.setdefault(kind, set()).update(values)
     for entry, fields in command.seen.values():
         if entry.person in export.shown:
             _learn_presence(

@@ -149,6 +149,13 @@ class Office(Company):
     def configured(self) -> dict[str, set[Any]]:
         return {kind: set(self.settings.get("policy.protect", {}).get(kind, ())) for kind in KINDS}
 
+    def ask_what_is_protected(self) -> None:
+        """A command that died, or was refused, may have kept what was configured then."""
+        with self.ledger() as ledger:
+            for record in ledger.protections():
+                value = int(record.value) if record.kind == "id" else record.value
+                self.stuck.setdefault(f"{record.kind}s", set()).add(value)
+
     def is_protected(self, fields: Mapping[str, Any]) -> bool:
         """By the configuration, or by what it once said."""
         entries = {k: self.configured()[k] | self.stuck.get(k, set()) for k in KINDS}

@@ -811,6 +811,7 @@ class Story(RuleBasedStateMachine):
         office.settings |= {"mode": "auto", "pbx.delete_guard": "etag"}
         self.notes.clear()
         self.now = self.latest
+        office.ask_what_is_protected()
         orphans = [
             e
             for e in self.entries.values()
