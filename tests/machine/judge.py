@@ -54,7 +54,8 @@ class Command:
     export: Export | None
     settings: Mapping[str, Any]
     accepted_before: int
-    issues_etags: bool
+    takes_etags: bool
+    """Whether this PBX issues ETags and does not refuse every one of them."""
     approved: PlanNote | None = None
     is_newest: bool = False
     stop_file: bool = False
@@ -346,7 +347,7 @@ def _condition(
     """I6: If-Match is an ETag that the server issued for exactly the content of the plan."""
     tag = request.if_match
     if tag is None:
-        if command.settings["pbx.delete_guard"] == "etag" or command.issues_etags:
+        if command.settings["pbx.delete_guard"] == "etag" or command.takes_etags:
             yield "I6: without If-Match"
         return
     issued = book.contents.get((fields["Id"], tag.removeprefix("W/").strip('"')))

@@ -852,7 +852,8 @@ class Watch:
             export=office.export_now,
             settings=dict(office.settings),
             accepted_before=accepted_run(office.state),
-            issues_etags=story.server.switches.etags != "none",
+            takes_etags=story.server.switches.etags != "none"
+            and story.server.switches.if_match != "always_412",
             approved=plan,
             is_newest=plan is not None and newest is not None and plan.digest == newest.digest,
             stop_file=(office.folder / "STOP").exists(),
