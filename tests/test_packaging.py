@@ -50,11 +50,20 @@ def test_the_wheel_holds_every_module_and_migration_and_nothing_else(wheel):
 
 
 def test_the_wheel_works_in_an_empty_environment(wheel, tmp_path):
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     constraints = ROOT / "constraints.txt"
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    run(*pip, "-c", constraints, f"{wheel}[sandbox]", cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    run(
+        *pip,
+        "install",
+        "--quiet",
+        "--no-compile",
+        "-c",
+        constraints,
+        f"{wheel}[sandbox]",
+        cwd=tmp_path,
+    )
     reconcile = python.with_name("reconcile")
     assert "changed" in run(reconcile, "demo", cwd=tmp_path)
     run(
