@@ -12,7 +12,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 # tests; without the measuring they are half as long.
 WHOLE := $(addprefix tests/,book contract crash hostile machine scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
-  crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py)
+  crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py)
 # Folders with tests that a check runs in part (tests/amounts.py).
 IN_PART = $(sort $(dir $(shell grep -rlE '^from amounts import .*(amount\b|PROVE)' tests --include='*.py')))
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _PLAIN_ADDRESS: Final = r"^[A-Za-z0-9_%\-][A-Za-z0-9._%\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$"
+_TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+"""What pandas calls `str`."""
 UNKNOWN: Final = -1
 """The position of a key that the other side doesn't have."""
 
@@ -44,7 +46,7 @@ def arrow(texts: pd.Series[str] | Iterable[str]) -> pa.Array:
 
 def series(texts: pa.Array) -> pd.Series[str]:
     """An Arrow array as a column."""
-    return pd.Series(texts.to_pandas(), dtype="str")
+    return pd.Series(pd.array(texts, dtype=_TEXT))
 
 
 def listed(texts: pd.Series[str]) -> list[str]:

@@ -11,7 +11,10 @@ import re
 import unicodedata
 from enum import IntEnum
 from itertools import permutations
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SPECIAL: Final = str.maketrans(
     {
@@ -92,6 +95,22 @@ class Agreement(IntEnum):
     SAME = 5
 
 
+class _Without(dict[int, int | None]):
+    """For `str.translate`: takes characters of a kind away; asks once for each character."""
+
+    def __init__(self, is_taken: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._is_taken = is_taken
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if self._is_taken(chr(code)) else code
+        return self[code]
+
+
+_UNMARKED: Final = _Without(lambda character: unicodedata.combining(character) != 0)
+_VISIBLE: Final = _Without(lambda character: unicodedata.category(character) == "Cf")
+
+
 def fold(text: str) -> str:
     """Case, accents and transliteration taken away: Müller, Mueller and MULLER give `muller`.
 
@@ -100,7 +119,7 @@ def fold(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", _repaired(html.unescape(text))).casefold()
     plain = unicodedata.normalize("NFKD", plain).translate(_SPECIAL)
-    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    letters = plain.translate(_UNMARKED)
     return _TRANSLITERATED.sub(lambda match: match[0][0], letters)
 
 
@@ -119,7 +138,7 @@ def words(text: str) -> tuple[str, ...]:
 
     A question mark that touches a letter stays: an export's code page lost a letter there.
     """
-    visible = "".join(c for c in fold(text) if unicodedata.category(c) != "Cf")
+    visible = fold(text).translate(_VISIBLE)
     return tuple(_WORD.findall(visible.replace("'", "").replace("\u2019", "")))
 
 

@@ -159,7 +159,7 @@ def _kinds() -> NDArray[np.uint8]:
     """Character → the value of a digit, of whatever script; or what else it is."""
     kinds = np.full(0x20000, _IS_OTHER, dtype="uint8")
     kinds[[ord(character) for character in _GLUE]] = _IS_GLUE
-    for code in range(len(kinds) - 1):
-        if chr(code).isdecimal():
-            kinds[code] = unicodedata.decimal(chr(code))
+    every = np.arange(len(kinds) - 1, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    for digit in re.findall(r"\d", every):
+        kinds[ord(digit)] = unicodedata.decimal(digit)
     return kinds
