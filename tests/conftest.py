@@ -13,6 +13,17 @@ settings.register_profile(
 settings.load_profile("untimed")
 
 
+LONG = {
+    *("test_book.py", "test_cut.py", "test_damaged.py", "test_export_caps.py", "test_large.py"),
+    *("test_machine.py", "test_packaging.py", "test_sequence.py", "test_simulation.py"),
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Long ones first: at the end all processes would wait for the one that has them."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Figures travel with the test's report, from whichever process it ran in.
