@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from canaries import SECRET
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from reconcile.sandbox import Book, SandboxServer
 
 HEADER = ["Record ID", "First Name", "Last Name", "Company Name", "Email", "Phone Number"]
+
+
+_EMPTY: dict[datetime, bytes] = {}
+"""When it was made → an empty state."""
 
 
 @dataclass
@@ -69,8 +76,17 @@ class Company:
         )
 
     def create_state(self) -> None:
-        found = self.config
-        migrate.upgrade(found.state.url, base=found.base, now=self.now)
+        """An empty state; those of one moment are copies of the first, but each has its own id."""
+        found, path = self.config, self.folder / "state" / "reconcile.db"
+        if self.now not in _EMPTY:
+            migrate.upgrade(found.state.url, base=found.base, now=self.now)
+            _EMPTY[self.now] = path.read_bytes()
+            return
+        path.parent.mkdir(mode=0o700, parents=True)
+        path.touch(mode=0o600)
+        path.write_bytes(_EMPTY[self.now])
+        with closing(sqlite3.connect(path)) as state, state:
+            state.execute("UPDATE state SET id = ?", [uuid4().hex])
 
     def ledger(self) -> Ledger:
         found = self.config
