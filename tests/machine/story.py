@@ -761,7 +761,8 @@ class Story(RuleBasedStateMachine):
         for contact_id in set(self.entries) - present:
             del self.entries[contact_id]
         for contact_id, key in self.reused:
-            if contact_id in present and self.entries[contact_id].key == key:
+            known = self.entries.get(contact_id)  # none has an Id that had been free for days
+            if contact_id in present and (known is None or known.key == key):
                 self.known_as(contact_id, None)
         self.reused.clear()
         removed = {r.contact_id for r in command.removals}
