@@ -78,11 +78,11 @@ class Company:
     def create_state(self) -> None:
         """An empty state; those of one moment are copies of the first, but each has its own id."""
         found, path = self.config, self.folder / "state" / "reconcile.db"
-        if self.now not in _EMPTY:
+        if path.exists() or self.now not in _EMPTY:
             migrate.upgrade(found.state.url, base=found.base, now=self.now)
             _EMPTY[self.now] = path.read_bytes()
             return
-        path.parent.mkdir(mode=0o700, parents=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_bytes(_EMPTY[self.now])
         with closing(sqlite3.connect(path)) as state, state:
