@@ -11,7 +11,9 @@ is not decided here but in `core.plan`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +35,7 @@ from reconcile.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -162,21 +164,14 @@ def _mark_shared(
 
     Records whose names agree count as one person; a record without a name counts as its own.
     """
-    carried = met[~met["gone"] & met["kind"].isin(_OWN)]
-    pairs = pd.DataFrame({"group": carried["id"], "name": _of(people["name"], carried["at"])})
-    nameless = pairs["name"] == ""
-    pairs["person"] = pd.factorize(pairs["name"])[0]
-    pairs.loc[nameless, "person"] = -1 - carried.loc[nameless, "at"]
-    groups = met["id"].to_numpy().max(initial=-1) + 1
-    carriers = _carriers(pairs.drop_duplicates(["group", "person"]), groups)
-    met = met.assign(carriers=carriers[met["id"]])
-    met["shared"] = (
-        (met["carriers"] > 1)
-        | ((met["kind"] == "number") & met["key"].isin(main_numbers))
-        | met["role"]
-        | (met["kind"] == "short")
-    )
-    return met
+    number = (met["kind"] == "number").to_numpy()
+    carried = np.flatnonzero((number | (met["kind"] == "email").to_numpy()) & ~met["gone"])
+    group, at = (met[name].to_numpy()[carried] for name in ("id", "at"))
+    carriers = _carriers(group, at, people, met["id"].to_numpy().max(initial=-1) + 1)
+    carriers = carriers[met["id"].to_numpy()]
+    is_main = number & met["key"].isin(main_numbers).to_numpy() if main_numbers else False
+    shared = (carriers > 1) | is_main | met["role"] | (met["kind"] == "short")
+    return met.assign(carriers=carriers, shared=shared)
 
 
 def _of(texts: pd.Series[str], positions: pd.Series[int]) -> pd.Series[str]:
@@ -185,21 +180,24 @@ def _of(texts: pd.Series[str], positions: pd.Series[int]) -> pd.Series[str]:
     return pd.Series(taken, index=positions.index, dtype="str")
 
 
-def _carriers(pairs: pd.DataFrame, groups: int) -> NDArray[np.int64]:
+def _carriers(
+    group: NDArray[np.int64], at: NDArray[np.int64], people: pd.DataFrame, groups: int
+) -> NDArray[np.int64]:
     """People per group, 1 where a few names are all spellings of one: CRMs have duplicates."""
-    count = np.bincount(pairs["group"].to_numpy(dtype="int64"), minlength=groups)
-    size = count[pairs["group"].to_numpy(dtype="int64")]
-    few = pairs[(size > 1) & (size <= _SPELLINGS)]
-    if few.empty:
-        return count
-    # a record without a name is nobody whose name could agree
-    names = few["name"].where(few["name"] != "", "#" + few["person"].astype("str"))
-    known: dict[tuple[str, ...], bool] = {}
-    for group, spelt in names.groupby(few["group"]).agg(tuple).items():
-        if spelt not in known:
-            known[spelt] = _is_one_person(spelt)
-        if known[spelt]:
-            count[group] = 1
+    names = sides.arrow(people["name"]).take(pa.array(at))
+    coded = names.dictionary_encode().indices.to_numpy()
+    person = np.where(sides.mask(pc.equal(names, "")), -1 - at, coded)
+    first = ~pd.DataFrame({"group": group, "person": person}).duplicated().to_numpy()
+    count = np.bincount(group[first], minlength=groups)
+    few = first & (count[group] > 1) & (count[group] <= _SPELLINGS)
+    spelt: dict[int, list[str]] = defaultdict(list)
+    some = zip(
+        group[few].tolist(), names.filter(pa.array(few)).to_pylist(), person[few], strict=True
+    )
+    for key, name, who in some:  # a record without a name is nobody whose name could agree
+        spelt[key].append(name or f"#{who}")
+    is_one = cache(_is_one_person)
+    count[[key for key, forms in spelt.items() if is_one(tuple(forms))]] = 1
     return count
 
 
@@ -236,11 +234,12 @@ def _alive_ids(people: pd.DataFrame, wanted: Iterable[str]) -> dict[str, int]:
 
     Only of the ids that are wanted.
     """
-    merged = people[people["gone"] & (people["crm_id"] != "") & (people["merged_into"] != "")]
+    gone, ids = people["gone"].to_numpy(), sides.arrow(people["crm_id"])
+    merged = people[gone & ((people["crm_id"] != "") & (people["merged_into"] != "")).to_numpy()]
     masters = dict(zip(merged["crm_id"], merged["merged_into"], strict=True))
     asked = sides.arrow([*filter(None, {*wanted, *masters.values()})])
-    alive = people.loc[sides.among(sides.arrow(people["crm_id"]), asked) & ~people["gone"]]
-    known = dict(zip(alive["crm_id"], alive.index, strict=True))
+    alive = np.flatnonzero(sides.among(ids, asked) & ~gone)
+    known = dict(zip(ids.take(pa.array(alive)).to_pylist(), alive.tolist(), strict=True))
     for crm_id in masters:
         target, seen = crm_id, set[str]()
         while target in masters and target not in seen:
@@ -255,30 +254,38 @@ def _claim_pairs(
     people: pd.DataFrame, contacts: pd.DataFrame, claims: Mapping[int, Claim], reused: set[int]
 ) -> pd.DataFrame:
     """Contacts whose claimed record is alive."""
-    crm_ids = {contact_id: claim.crm_id for contact_id, claim in claims.items() if claim.crm_id}
-    row = contacts["id"].map(crm_ids).map(_alive_ids(people, crm_ids.values()))
-    row = row[~row.index.isin(reused)].dropna().astype("int64")
-    return _pairs("claim", row, people["crm_id"].reindex(row).to_numpy())
+    crm_ids = [
+        "" if claim is None or at in reused else claim.crm_id
+        for at, claim in enumerate(map(claims.get, contacts["id"].tolist()))
+    ]
+    pairs = _by_id("claim", crm_ids, people)
+    return pairs.assign(key=people["crm_id"].array.take(pairs["row"].to_numpy()))  # after a merge
 
 
-def _pairs(kind: str, row: pd.Series[int], key: NDArray[np.object_]) -> pd.DataFrame:
-    """Position → row, as pairs by keys that nobody shares."""
-    return pd.DataFrame(
-        {"at": row.index, "row": row.to_numpy(), "kind": kind, "key": key, "shared": False}
-    )
+def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
+    """Contacts whose Tag is the id of a living record, as integrators write it there."""
+    return _by_id("crm_id", [str(tag).strip() for tag in pbx.column("Tag")], people)
+
+
+def _by_id(kind: str, crm_ids: Sequence[str], people: pd.DataFrame) -> pd.DataFrame:
+    """Contacts, in their order, with the living record that an id stands for; "" is no id."""
+    known = _alive_ids(people, crm_ids) if any(crm_ids) else {}
+    found = {at: crm_id for at, crm_id in enumerate(crm_ids) if crm_id in known}
+    row = [known[crm_id] for crm_id in found.values()]
+    return _pairs(kind, np.array([*found], dtype="int64"), row, [*found.values()])
+
+
+def _pairs(
+    kind: str, at: NDArray[np.int64], row: Sequence[int], key: Sequence[str]
+) -> pd.DataFrame:
+    """Pairs by keys that nobody shares."""
+    rows = np.array(row, dtype="int64")
+    return pd.DataFrame({"at": at, "row": rows, "kind": kind, "key": key, "shared": False})
 
 
 def _with_tag(pbx: PbxSnapshot, owner_tag: str) -> pd.Series[bool]:
     """Position → whether the contact has the owner tag; nobody has an empty one."""
     return pd.Series(pbx.column("Tag")).astype("str").eq(owner_tag) & (owner_tag != "")
-
-
-def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
-    """Contacts whose Tag is the id of a living record, as integrators write it there."""
-    tags = pd.Series(pbx.column("Tag")).astype("str").str.strip()
-    tags = tags[tags != ""]
-    row = tags.map(_alive_ids(people, tags) if len(tags) else {}).dropna().astype("int64")
-    return _pairs("crm_id", row, tags.reindex(row.index).to_numpy())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,7 +380,8 @@ def _merged_pairs(left: _Left) -> pd.DataFrame:
 
 def _by_name(left: _Left, row: pd.Series[int]) -> pd.DataFrame:
     """Position → row, as pairs."""
-    return _pairs("name", row, left.contacts["name"].reindex(row.index).to_numpy())
+    at = row.index.to_numpy(dtype="int64")
+    return _pairs("name", at, row.tolist(), left.contacts["name"].reindex(at).tolist())
 
 
 def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.Series[bool]:
@@ -478,40 +486,51 @@ def _coded(
 
 def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
     """Pairs with the agreement of their names and companies, and their strength (0: no proof)."""
-    link = pairs["at"] * max(1, len(people)) + pairs["row"]  # often by four keys
-    both = pd.factorize(link)[0]
-    compared = _compared(pairs.loc[~link.duplicated(), ["at", "row"]], people, contacts)
-    pairs = pairs.assign(
-        **{str(name): compared[name].to_numpy()[both] for name in compared},
-        rank=pairs["kind"].map({kind: rank for rank, kind in enumerate(_KINDS)}).astype("int64"),
-    )
+    at, row = (pairs[name].to_numpy(dtype="int64") for name in ("at", "row"))
+    link = at * max(1, len(people)) + row  # often by four keys
+    first, both = ~pd.Index(link).duplicated(), pd.factorize(link)[0]
+    found = _compared(contacts, at[first], people, row[first])
+    agreed, same_company, same_first = found[0][both], found[1][both], found[2][both]
+    rank = pd.Index(_KINDS).get_indexer(pd.Index(pairs["kind"]))
+    pairs = pairs.assign(agreement=agreed, rank=rank)
     return pairs.assign(
-        strength=_strengths(pairs, _persons_per_key(pairs, people)),
-        owns=(pairs["kind"] == "claim")
-        | (pairs["agreement"] >= Agreement.INITIALS)
-        | ((pairs["agreement"] == Agreement.UNKNOWN) & pairs["same_company"]),
+        strength=_strengths(
+            rank,
+            agreed,
+            shared=pairs["shared"].to_numpy(dtype="bool"),
+            same_company=same_company,
+            same_first=same_first,
+            persons=_persons_per_key(pairs, people),
+        ),
+        owns=(rank == _KINDS.index("claim"))
+        | (agreed >= Agreement.INITIALS)
+        | ((agreed == Agreement.UNKNOWN) & same_company),
     )
 
 
-def _compared(links: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
-    """Of contacts and records: agreement, same_company, same_first (a first name in common)."""
-    ours = {name: _of(contacts[name], links["at"]) for name in ("name", "company", "first")}
-    theirs = {name: _of(people[name], links["row"]) for name in ours}
-    companies = sides.arrow(ours["company"]), sides.arrow(theirs["company"])
-    return pd.DataFrame(
-        {
-            "agreement": _by_both(agreement, ours["name"], theirs["name"]),
-            "same_company": sides.mask(pc.equal(*companies)) & (ours["company"] != "").to_numpy(),
-            "same_first": _by_both(_share_a_word, ours["first"], theirs["first"]).astype("bool"),
-        }
+def _compared(
+    contacts: pd.DataFrame,
+    at: NDArray[np.int64],
+    people: pd.DataFrame,
+    row: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of contacts and records: agreement, whether the company is the same, and a first name."""
+    texts = ("name", "company", "first")
+    ours = {name: sides.arrow(contacts[name]).take(pa.array(at)) for name in texts}
+    theirs = {name: sides.arrow(people[name]).take(pa.array(row)) for name in texts}
+    same = pc.and_(pc.equal(ours["company"], theirs["company"]), pc.not_equal(ours["company"], ""))
+    return (
+        _by_both(agreement, ours["name"], theirs["name"]),
+        sides.mask(same),
+        _by_both(_share_a_word, ours["first"], theirs["first"]).astype("bool"),
     )
 
 
 def _by_both(
-    compare: Callable[[str, str], int], ours: pd.Series[str], theirs: pd.Series[str]
+    compare: Callable[[str, str], int], ours: pa.Array, theirs: pa.Array
 ) -> NDArray[np.int64]:
     """What a comparison says of each two texts, asked once of the same ones."""
-    pairs = list(zip(sides.listed(ours), sides.listed(theirs), strict=True))
+    pairs = list(zip(ours.to_pylist(), theirs.to_pylist(), strict=True))
     known = {pair: int(compare(*pair)) for pair in set(pairs)}
     return np.array([known[pair] for pair in pairs], dtype="int64")
 
@@ -520,32 +539,43 @@ def _share_a_word(one: str, other: str) -> bool:
     return not set(one.split()).isdisjoint(other.split())
 
 
-def _persons_per_key(pairs: pd.DataFrame, people: pd.DataFrame) -> pd.Series[int]:
+def _persons_per_key(pairs: pd.DataFrame, people: pd.DataFrame) -> NDArray[np.int64]:
     """For each pair by a shared key, how many people the key and the contact's name fit at once."""
     fits = pairs[pairs["shared"] & (pairs["agreement"] >= Agreement.INITIALS)]
     if fits.empty:
-        return pd.Series(0, index=pairs.index)
+        return np.zeros(len(pairs), dtype="int64")
     names = fits.assign(theirs=_of(people["name"], fits["row"]))
     count = names.groupby(["at", "kind", "key"])["theirs"].transform("nunique")
-    return count.reindex(pairs.index, fill_value=0)
+    return count.reindex(pairs.index, fill_value=0).to_numpy(dtype="int64")
 
 
-def _strengths(pairs: pd.DataFrame, persons: pd.Series[int]) -> pd.Series[int]:
+def _strengths(
+    rank: NDArray[np.int64],
+    agreed: NDArray[np.int64],
+    *,
+    shared: NDArray[np.bool_],
+    same_company: NDArray[np.bool_],
+    same_first: NDArray[np.bool_],
+    persons: NDArray[np.int64],
+) -> NDArray[np.int64]:
     """The rules of what proves what; each line is one sentence of the design's section 5."""
-    agreed, kind = pairs["agreement"], pairs["kind"]
-    named = agreed >= Agreement.INITIALS
-    company_only = (agreed == Agreement.UNKNOWN) & pairs["same_company"]
-    own = ~pairs["shared"]
-    renamed = (agreed == Agreement.PARTIAL) & pairs["same_first"]  # a relative has another one
-    strong = (
-        kind.isin(["claim", "name_company"])
-        | ((kind == "crm_id") & (agreed != Agreement.CONFLICT))
-        | ((kind == "email") & own)
-        | ((kind == "number") & own & (named | company_only | renamed))
-        | (pairs["shared"] & (agreed >= Agreement.COMPATIBLE) & (persons == 1))
-        | (pairs["shared"] & (agreed == Agreement.SAME))
+    claim, crm_id, email, number, name_company = (
+        rank == _KINDS.index(kind)
+        for kind in ("claim", "crm_id", "email", "number", "name_company")
     )
-    return strong.map({True: int(Strength.STRONG), False: int(Strength.WEAK)})
+    named = agreed >= Agreement.INITIALS
+    company_only = (agreed == Agreement.UNKNOWN) & same_company
+    renamed = (agreed == Agreement.PARTIAL) & same_first  # a relative has another one
+    strong = (
+        claim
+        | name_company
+        | (crm_id & (agreed != Agreement.CONFLICT))
+        | (email & ~shared)
+        | (number & ~shared & (named | company_only | renamed))
+        | (shared & (agreed >= Agreement.COMPATIBLE) & (persons == 1))
+        | (shared & (agreed == Agreement.SAME))
+    )
+    return np.where(strong, int(Strength.STRONG), int(Strength.WEAK))
 
 
 def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -573,9 +603,7 @@ def _evidence(found: _Found, reused: set[int]) -> tuple[Evidence, ...]:
     """One piece per contact, in the order of the listing."""
     ids = found.contacts["id"].tolist()
     strong = _proofs(found, found.chosen.reset_index())
-    weak_pairs = found.pairs[~found.pairs["at"].isin(found.chosen.index)]
-    weak_pairs = weak_pairs.sort_values(["at", "rank", "row", "key"]).groupby("at").head(_SHOWN)
-    weak = _proofs(found, weak_pairs)
+    weak = _proofs(found, _best_weak(found))
     common = _shared_only(found)
     keyed = set(found.pbx_keys.loc[found.pbx_keys["kind"] != "short", "at"].tolist())
     unseen = _unseen(found)
@@ -589,6 +617,14 @@ def _evidence(found: _Found, reused: set[int]) -> tuple[Evidence, ...]:
         )
         for at, contact_id in enumerate(ids)
     )
+
+
+def _best_weak(found: _Found) -> pd.DataFrame:
+    """Some pairs of each contact that has no strong one."""
+    weak = found.pairs[~found.pairs["at"].isin(found.chosen.index)]
+    if weak.empty:
+        return weak
+    return weak.sort_values(["at", "rank", "row", "key"]).groupby("at").head(_SHOWN)
 
 
 def _proofs(found: _Found, pairs: pd.DataFrame) -> dict[int, tuple[Proof, ...]]:

@@ -19,7 +19,7 @@ from reconcile.sandbox import SandboxServer
 
 PARTS = amount(check=8, prove=40)
 STORIES = amount(check=25, prove=25)
-STEPS = amount(check=6, prove=50)
+STEPS = amount(check=4, prove=50)
 PHASES = (Phase.explicit, Phase.generate)
 """To make a story shorter takes longer than all stories; the line that is printed repeats it."""
 GROUPS = ("trouble", "weather", "refused", "info", "approve", "block")
