@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from amounts import amount
 from book import layouts
 from book.layouts import CSV_LAYOUTS, FILE, delimited
 from book.nights import NIGHT, Series, decide, listing, read, rules_of
@@ -181,7 +182,7 @@ def outcome(
     return len(facts.deletes), stopped
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", TRIED[:: amount(check=2, prove=1)])
 def test_no_wrong_delete_gets_past_the_guards(name, table):
     layout = next(layout for layout in CSV_LAYOUTS if layout.name == name)
     series = Series(TRIED.index(name))
