@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Two processes more than there are processors: many tests wait for a disk, a server or a child.
-WORKERS := $(shell expr $$(nproc 2> /dev/null || echo 2) + 2)
+# One process more than there are processors: many tests wait for a disk, a server or a child.
+WORKERS := $(shell expr $$(nproc 2> /dev/null || echo 2) + 1)
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
