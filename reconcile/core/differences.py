@@ -168,38 +168,25 @@ class _Values:
     text: pa.Array
 
     @classmethod
+    def of(cls, at: Positions, value: pa.Array, key: Positions) -> _Values:
+        """Rows, each with its text; a value with readings for several regions is one value."""
+        coded = value.dictionary_encode()
+        return cls(at, coded.indices.to_numpy().astype("int64"), key, coded.dictionary)
+
+    @classmethod
     def of_pbx(cls, linked: Linked, kind: str) -> _Values:
         """Of the contacts that are linked."""
         keys = linked.pbx_keys
         some = (keys["kind"] == kind).to_numpy() & keys["at"].isin(linked.links.index).to_numpy()
-        found = sides.arrow(keys["value"].array[some]).dictionary_encode()
-        code = found.indices.to_numpy().astype("int64")
         at, key = keys["at"].to_numpy()[some], keys["id"].to_numpy()[some]
-        return cls(at, code, key, found.dictionary)
+        return cls.of(at, sides.arrow(keys["value"].array[some]), key)
 
     @classmethod
     def of_crm(cls, linked: Linked, kind: str) -> _Values:
         """Of the records that they are linked with, as often as they are."""
-        each = [cls._of_keys(k, linked) for k in linked.crm_keys if k.kind == kind]
-        texts = np.cumsum([0, *(len(v.text) for v in each)])
-        return cls(
-            np.concatenate([v.at for v in each]),
-            np.concatenate([v.code + first for v, first in zip(each, texts, strict=False)]),
-            np.concatenate([v.key for v in each]),
-            pa.concat_arrays([v.text for v in each]),
-        )
-
-    @classmethod
-    def _of_keys(cls, keys: Keys, linked: Linked) -> _Values:
-        is_linked = np.zeros(len(linked.people), dtype="bool")
-        is_linked[linked.links] = True
-        row, code, nth = keys.unfolded(is_linked[keys.at])
-        some = ~keys.is_text()[nth]
-        row, code, nth = row[some], code[some], nth[some]
-        known = linked.pbx_keys.drop_duplicates("id")["key"]  # in the order of their ids
-        key = sides.positions(keys.key.take(pa.array(nth)), sides.arrow(known))
-        which, link = sides.joined(row, np.asarray(linked.links, "int64"))
-        return cls(linked.links.index.to_numpy()[link], code[which], key[which], keys.value)
+        each = [_rows_of(keys, linked) for keys in linked.crm_keys if keys.kind == kind]
+        at, value, key = zip(*each, strict=True)
+        return cls.of(np.concatenate(at), pa.concat_arrays(value), np.concatenate(key))
 
     def without_reading_in(self, other: _Values) -> defaultdict[int, list[str]]:
         """Contact → the values of which the other side has no reading."""
@@ -215,6 +202,20 @@ class _Values:
         ):
             found[contact].append(text)
         return found
+
+
+def _rows_of(keys: Keys, linked: Linked) -> tuple[Positions, pa.Array, Positions]:
+    """Of linked records: the contact, the value, and the position of its key in the PBX's."""
+    is_linked = np.zeros(len(linked.people), dtype="bool")
+    is_linked[linked.links] = True
+    row, code, nth = keys.unfolded(is_linked[keys.at])
+    some = ~keys.is_text()[nth]
+    row, code, nth = row[some], code[some], nth[some]
+    known = linked.pbx_keys.drop_duplicates("id")["key"]  # in the order of their ids
+    key = sides.positions(keys.key.take(pa.array(nth)), sides.arrow(known))
+    which, link = sides.joined(row, np.asarray(linked.links, "int64"))
+    value = keys.value.take(pa.array(code[which]))
+    return linked.links.index.to_numpy()[link], value, key[which]
 
 
 # ---------------------------------------------------------------------------- how full it is

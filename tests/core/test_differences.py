@@ -56,6 +56,23 @@ def test_a_country_of_its_own_adds_a_reading_and_takes_none_away():
             assert ("number" in {p.kind for p in proofs}) == fits, (country, typed)
 
 
+@pytest.mark.parametrize(
+    ("typed", "drift"),
+    [
+        ("+41446681800", []),
+        ("+49446681800", []),
+        ("+43446681800", [("044 668 18 00", "+43446681800")]),
+    ],
+)
+def test_a_number_that_fits_in_one_of_its_readings_is_no_drift(typed, drift):
+    names = {"first_name": "Ann", "last_name": "Lee", "email": "ann@example.com"}
+    record = {"id": "1", **names, "phone": "044 668 18 00", "country": "CH"}
+    contact = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": typed}
+    contact["Email"] = "ann@example.com"
+    found = match(b.crm(record), b.pbx(contact), {}, region="DE").drift
+    assert [(d.crm, d.pbx) for d in found] == drift
+
+
 def test_an_email_or_number_that_only_one_side_has_is_drift_and_the_same_one_retyped_is_none():
     record = {
         "id": "1",
