@@ -19,12 +19,14 @@ IN_PART = $(sort $(dir $(shell grep -rlE '^from amounts import .*(amount\b|PROVE
 # Hundreds of commands are started by the tests; each would compile all our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo check fix test lint types bench prove clean system
+.PHONY: demo check fix test lint types measured coverage whole bench prove clean system
 
 demo: $(READY)
 	$(BIN)/reconcile demo
 
-check: system lint types test
+# Types need one processor, so tests run beside them; and proofs beside the counting of lines.
+check: system lint
+	@$(MAKE) --no-print-directory -j2 types test
 
 # What a test needs besides Python: systemd's own verifier reads the units in cron/, the queries of
 # the manual run on real databases, and strace lets each write of a run fail in turn.
@@ -46,11 +48,17 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-test: $(READY)
+test: coverage whole
+
+measured: $(READY)
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run $(PYTEST) $(WHOLE:%=--ignore=%)
+
+coverage: measured
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+whole: measured
 	$(BIN)/python $(PYTEST) $(WHOLE)
 
 fix: $(READY)
@@ -72,7 +80,8 @@ prove: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	  -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
 clean:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import tomllib
 from pathlib import Path
 
 import pytest
+from mutants import OWN
 
 ROOT = Path(__file__).parent.parent / "reconcile"
 FLOORS = {
@@ -163,3 +165,16 @@ def test_a_dry_run_never_constructs_a_writer():
     """Only what has something approved to do names PbxWriter."""
     users = {str(p.relative_to(ROOT)) for p in modules() if "PbxWriter(" in p.read_text("utf-8")}
     assert users == {"run.py", "restoring.py"} | {u for u in users if u.startswith("pbx/")}
+
+
+def test_each_module_that_is_changed_line_by_line_has_tests_of_its_own():
+    top = ROOT.parent
+    tried = tomllib.loads((top / "pyproject.toml").read_text())["tool"]["mutmut"]
+    paths = [path for pattern in tried["only_mutate"] for path in top.glob(pattern)]
+    names = {".".join(path.relative_to(top).with_suffix("").parts) for path in paths}
+    assert names - {"reconcile.core.__init__"} == set(OWN)
+    selected = [name for name in tried["pytest_add_cli_args_test_selection"] if name[0] != "-"]
+    for name in {name for files in OWN.values() for name in files}:
+        file = f"tests/{name}.py"
+        assert (top / file).exists()
+        assert file.startswith(tuple(selected))

@@ -309,6 +309,31 @@ def test_a_503_that_can_not_be_looked_into_is_unconfirmed(evening, company):
     assert evening.journal == {5: Outcome.DELETED}
 
 
+def test_a_404_after_a_504_that_did_it_is_a_delete_of_ours(evening):
+    """And after it a 404 is the first one again, that stops nothing."""
+    evening.plan(5, 6)
+    evening.fail(5, status=504)
+    evening.fail(5, status=404, effect="after")
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert "404" in evening.detail(5)
+    assert evening.detail(5).endswith("; a look showed that it is gone")
+    assert evening.wire(6) == ["GET", "DELETE"], "the canary has been looked at"
+
+
+def test_a_delete_that_was_found_between_two_404s_breaks_the_row(evening, company):
+    evening.plan(5, 6, 7)
+    evening.at_delete(5, lambda: company.book.remove(5))
+    evening.fail(6, status=504, effect="after")
+    evening.at_delete(7, lambda: company.book.remove(7))
+    evening.apply()
+    assert evening.outcomes == {
+        5: Outcome.ALREADY_GONE,
+        6: Outcome.DELETED,
+        7: Outcome.ALREADY_GONE,
+    }
+
+
 def test_404s_with_a_delete_between_them_do_not_stop_the_run(evening, company):
     evening.plan(5, 6, 7)
     evening.at_delete(5, lambda: company.book.remove(5))

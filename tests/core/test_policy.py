@@ -35,6 +35,7 @@ BEFORE = {
         ("grace_hours", 21.0, 0.0, "grace_hours 20.0 → 0.0"),
         ("manifest", "required", "ignore", "manifest auto → ignore"),
         ("sentinels", ["1", "2", "3"], ["1", "3"], "sentinels 2 of them → 2 of them"),
+        ("sentinels", ["1", "2", "3"], [], "sentinels 2 of them → 0 of them"),
     ],
 )
 def test_each_key_knows_which_way_is_looser(key, stricter, looser, words):
@@ -68,6 +69,13 @@ def test_of_a_policy_that_is_not_known_nothing_is_looser():
 def test_a_key_that_an_older_version_did_not_have_is_not_compared():
     older = {k: v for k, v in BEFORE.items() if k != "sentinels"}
     assert policy.loosened(policy.written(older), policy.written(BEFORE | {"sentinels": []})) == ()
+
+
+def test_a_policy_is_written_in_one_way_and_in_ascii():
+    """It is part of the plan that a digest names."""
+    values = {"owner_tag": "Büro", "max_deletes": 20, "sentinels": ["1", "2"]}
+    text = '{"max_deletes":20,"owner_tag":"B\\u00fcro","sentinels":["1","2"]}'
+    assert policy.written(values) == text
 
 
 @given(

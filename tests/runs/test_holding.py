@@ -113,10 +113,31 @@ def test_a_date_lasts_to_its_end_where_the_schedule_is(due):
     assert "until 2026-12-25 00:00 CET" in said
 
 
-@pytest.mark.parametrize("until", ["tomorrow", "2026-13-01", "2026-11-22", "2020-01-01T00:00"])
-def test_no_freeze_until_what_is_no_date_or_over(company, until):
-    with pytest.raises(UsageError):
+def test_what_stands_between_a_plan_and_its_deletes_is_said_line_by_line(company):
+    world = company.world()
+    said = hold.freeze_once(company.config, world, until="2026-12-24T18:30+02:00", why="")
+    frozen = "Deletes are frozen until 2026-12-24 17:30 CET (by tester)."
+    lift = "To let them go on: reconcile freeze --lift"
+    assert said == f"{frozen}\n{lift}"
+    stop(company).touch()
+    there = "The file STOP is there: nothing is deleted until it is removed."
+    assert hold.said(company.config, world) == f"{frozen}\n{lift}\n{there}"
+    assert hold.lift_once(company.config, world) == there
+
+
+@pytest.mark.parametrize(
+    ("until", "words", "hint"),
+    [
+        ("tomorrow", "'tomorrow' is no date.", "reconcile freeze --until 2026-12-24"),
+        ("2026-13-01", "'2026-13-01' is no date.", "reconcile freeze --until 2026-12-24"),
+        ("2026-11-22", "2026-11-22 is over already.", "reconcile freeze --until DATE"),
+        ("2026-11-23T03:30", "2026-11-23T03:30 is over already.", "reconcile freeze --until DATE"),
+    ],
+)
+def test_no_freeze_until_what_is_no_date_or_over(company, until, words, hint):
+    with pytest.raises(UsageError) as caught:
         hold.freeze_once(company.config, company.world(), until=until, why="")
+    assert (caught.value.message, caught.value.hint) == (words, hint)
     assert hold.said(company.config, company.world()) == "Deletes are not frozen."
 
 

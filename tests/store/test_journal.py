@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -85,6 +85,24 @@ def test_an_action_is_settled_once(state, ledger, intend) -> None:
     assert list(ledger.view(now=state.now).claims) == [5]
 
 
+def test_a_delete_that_was_not_done_after_all_is_open_again_with_its_claim(
+    state, ledger, intend
+) -> None:
+    ledger.adopt([state.claim(5)])
+    number = intend(5)
+    ledger.settle(number, outcome=Outcome.DELETED, detail="204", now=state.now)
+    ledger.reopen(number, detail="the listing still has it", claim=state.claim(5))
+    [action] = ledger.actions(unresolved=True)
+    assert (action.outcome, action.detail) == (Outcome.UNCONFIRMED, "the listing still has it")
+    assert ledger.view(now=state.now).claims == {5: state.claim(5)}
+    ledger.reopen(number, detail="again", claim=None)
+    assert list(ledger.view(now=state.now).claims) == [5]
+    with pytest.raises(StateError, match="there is no action 99; nothing was changed") as caught:
+        ledger.reopen(99, detail="", claim=state.claim(6))
+    assert caught.value.hint == "reconcile db check"
+    assert list(ledger.view(now=state.now).claims) == [5]
+
+
 def test_an_intent_without_its_run_leaves_no_tombstone(ledger, intend) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
         intend(5, run_id=99)
@@ -117,11 +135,13 @@ def test_the_week_counts_deletes_and_nothing_else(ledger, intend, now: datetime)
     assert ledger.view(now=now + timedelta(seconds=1)).deleted_last_week == 0
 
 
-def test_a_contact_is_restored_once(ledger, intend, now: datetime) -> None:
+def test_a_contact_is_restored_once(state, ledger, intend, now: datetime) -> None:
     ledger.settle(intend(5), outcome=Outcome.DELETED, detail="", now=now)
     [before] = ledger.tombstones()
     ledger.mark_restored(before.id, new_contact_id=50, now=now)
     assert ledger.tombstones() == [replace(before, restored_as=50)]
+    [(restored_at,)] = state.sql("SELECT restored_at FROM tombstone")
+    assert datetime.fromisoformat(str(restored_at)).replace(tzinfo=UTC) == now
     for tombstone in (before.id, 99):
         with pytest.raises(StateError, match=f"tombstone {tombstone} is not unrestored"):
             ledger.mark_restored(tombstone, new_contact_id=51, now=now)

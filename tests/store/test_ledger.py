@@ -88,6 +88,20 @@ def test_runs_are_listed_the_newest_first(ledger: Ledger, now: datetime) -> None
     assert ledger.run(99) is None
 
 
+def test_the_last_run_is_the_newest_of_its_command_that_ended_so(
+    ledger: Ledger, now: datetime
+) -> None:
+    ends = [("drill", Status.APPLIED), ("drill", Status.APPLIED), ("drill", Status.PARTIAL)]
+    for command, status in [*ends, ("run", Status.APPLIED)]:
+        number = ledger.begin_run(command=command, mode="review", now=now)
+        ledger.finish_run(number, status=status, exit_code=0, digest="", headline="", now=now)
+    found = ledger.last_run(command="drill", status=Status.APPLIED)
+    assert found is not None
+    assert found.id == 2
+    assert ledger.last_run(command="plan", status=Status.APPLIED) is None
+    assert ledger.last_run(command="drill", status=Status.BLOCKED) is None
+
+
 # ---------------------------------------------------------------------------- claims
 
 
@@ -318,14 +332,14 @@ def test_a_probe_counts_for_exactly_one_pbx_and_version(ledger: Ledger, now: dat
 def test_protections_made_by_hand_can_be_taken_back(ledger: Ledger, now: datetime) -> None:
     made = [
         ProtectionRecord(kind=kind, value=value, created_by="anna", created_at=now, reason="r")
-        for kind, value in ((ProtectionKind.ID, "7"), (ProtectionKind.TAG, "vip"))
+        for kind, value in ((ProtectionKind.ID, "7"), (ProtectionKind.ID, "8"))
     ]
     for record in reversed(made):
         ledger.protect(record)
     ledger.protect(replace(made[0], reason="because"))
     assert ledger.protections() == [replace(made[0], reason="because"), made[1]]
     assert ledger.unprotect(kind=ProtectionKind.ID, value="7")
-    assert not ledger.unprotect(kind=ProtectionKind.NUMBER, value="vip")
+    assert not ledger.unprotect(kind=ProtectionKind.NUMBER, value="8")
     assert ledger.protections() == made[1:]
 
 

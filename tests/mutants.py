@@ -1,0 +1,47 @@
+"""Which tests a changed line must be noticed by, when mutmut tries it: those of its own module.
+
+A whole run notices most of them, too, but by luck and slowly; what a module promises, its own tests
+hold. Only benchmarks/prove_mutants.py sets the name of a mutant.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pytest
+
+OWN: Final = {
+    "reconcile.apply": ("apply/test_outcomes", "runs/test_corners"),
+    "reconcile.approval": ("test_approval", "runs/test_corners"),
+    "reconcile.hold": ("runs/test_holding",),
+    "reconcile.core.countries": ("core/test_countries",),
+    "reconcile.core.differences": ("core/test_differences", "core/test_match"),
+    "reconcile.core.guards": ("core/test_guards", "core/test_finding_words"),
+    "reconcile.core.locations": ("test_config_sources",),
+    "reconcile.core.match": ("core/test_match", "core/test_namesakes", "core/test_differences"),
+    "reconcile.core.namesakes": ("core/test_namesakes", "core/test_match"),
+    "reconcile.core.phone_columns": ("core/test_phone_columns", "core/test_phones"),
+    "reconcile.core.phones": ("core/test_phones", "core/test_typed_numbers"),
+    "reconcile.core.plan": ("core/test_plan", "core/test_invariants"),
+    "reconcile.core.policy": ("core/test_policy", "core/test_guards"),
+    "reconcile.core.sides": ("core/test_match", "core/test_namesakes", "core/test_differences"),
+    "reconcile.core.statements": ("test_config_sources",),
+    "reconcile.core.text": ("core/test_text", "core/test_match"),
+    "reconcile.core.text_columns": ("core/test_text_columns", "core/test_text"),
+    "reconcile.core.veto": ("core/test_veto",),
+    "reconcile.core.words": ("core/test_words", "core/test_finding_words"),
+    "reconcile.pbx.odata": ("pbx/test_odata", "pbx/test_trace"),
+    "reconcile.store.ledger": ("store/test_ledger", "store/test_purge", "store/test_journal"),
+}
+"""Module → files below tests/."""
+
+
+def own(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests of the module that is changed; all of them if none is."""
+    module = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[0]
+    if not module:
+        return items
+    files = tuple(f"tests/{name}.py::" for name in OWN[module])
+    return [item for item in items if item.nodeid.startswith(files)]
