@@ -7,6 +7,7 @@ hold. Only benchmarks/prove_mutants.py sets the name of a mutant.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -43,5 +44,16 @@ def own(items: list[pytest.Item]) -> list[pytest.Item]:
     module = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[0]
     if not module:
         return items
+    _forget()
     files = tuple(f"tests/{name}.py::" for name in OWN[module])
     return [item for item in items if item.nodeid.startswith(files)]
+
+
+def _forget() -> None:
+    """What was remembered in the process that this one was forked from, before the change."""
+    for name in [name for name in sys.modules if name.startswith("reconcile.")]:
+        for value in vars(sys.modules[name]).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+            elif isinstance(value, dict) and hasattr(value, "__missing__"):
+                value.clear()

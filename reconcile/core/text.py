@@ -228,8 +228,8 @@ def addresses(cell: str) -> tuple[str, ...]:
     no receiver of note tells Jo@ from jo@).
     """
     found: dict[str, None] = {}
-    text = unicodedata.normalize("NFKC", cell)
-    for match in _ADDRESS.finditer("".join(c for c in text if unicodedata.category(c) != "Cf")):
+    text = unicodedata.normalize("NFKC", cell).translate(_VISIBLE)
+    for match in _ADDRESS.finditer(text):
         address = match.group().casefold().strip(".").lstrip("'=?")
         local, _, domain = address.partition("@")
         domain = _in_ascii(domain)

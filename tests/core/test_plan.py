@@ -10,7 +10,14 @@ import pytest
 
 from reconcile.core import plan
 from reconcile.core.match import match
-from reconcile.model import ClaimOrigin, DeleteGuard, ExportColumn, Plan, Verdict
+from reconcile.model import (
+    ClaimOrigin,
+    DeleteGuard,
+    ExportColumn,
+    Plan,
+    ProtectionKind,
+    Verdict,
+)
 
 RULES = plan.Rules(
     contact_types=frozenset({"3CX"}),
@@ -89,6 +96,19 @@ def test_row_4_protected_by_id_tag_number_or_name(protection):
     found = decide(contact, rules=replace(RULES, protection=protection))
     assert found.verdict is Verdict.PROTECTED
     assert "protect list" in found.reason
+
+
+def test_protections_come_back_from_the_state_as_they_were_typed():
+    entries = [
+        (ProtectionKind.ID, "7"),
+        (ProtectionKind.ID, "8"),
+        (ProtectionKind.TAG, "vip"),
+        (ProtectionKind.NUMBER, "030 1234567"),
+        (ProtectionKind.NAME, "Doe"),
+    ]
+    typed = {"ids": [7, 8], "tags": ["vip"], "numbers": ["030 1234567"], "names": ["Doe"]}
+    assert plan.Protection.of_entries(entries, "DE") == plan.Protection.of(**typed, region="DE")
+    assert plan.Protection.of_entries([], "DE") == plan.Protection()
 
 
 @pytest.mark.parametrize(("prefix", "verdict"), [("0", "protected"), ("", "waiting")])

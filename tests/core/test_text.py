@@ -84,6 +84,8 @@ def test_a_name_of_nothing_but_a_title_is_still_a_name():
         ("王 小明", "王小明", Agreement.COMPATIBLE),
         ("jo le gall", "legall ann", Agreement.PARTIAL),
         ("a b c d e f g h", "ab x", Agreement.CONFLICT),
+        ("a b c d e f", "ab x", Agreement.PARTIAL),
+        ("a b c d e f g", "ab x", Agreement.CONFLICT),
         ("", "jo doe", Agreement.UNKNOWN),
         ("", "", Agreement.UNKNOWN),
     ],
@@ -117,6 +119,10 @@ def test_companies_compare_without_their_legal_form(one, other):
     assert company_key(one) == company_key(other)
 
 
+def test_the_words_of_a_company_stay_apart():
+    assert company_key("Müller & Söhne GmbH") == "muller sohne"
+
+
 def test_a_company_that_is_only_a_legal_form_keeps_it():
     assert company_key("AG") == "ag"
 
@@ -138,6 +144,16 @@ def test_a_name_that_was_cut_at_50_characters_is_compatible_with_the_whole_one()
     assert agreement(name_key("Max Hohenzollern"), name_key("Max Hohen")) is Agreement.PARTIAL
 
 
+def test_of_two_long_names_only_a_word_that_was_cut_is_the_same():
+    long = "maximiliane alexandrina friederike charlotte"
+    for one, other, expected in (
+        ("hohenzollern", "hohenzoll", Agreement.COMPATIBLE),
+        ("hohenzollern", "sigmaringen", Agreement.PARTIAL),
+        ("hohenzollern", "h", Agreement.INITIALS),
+    ):
+        assert agreement(f"{long} {one}", f"{long} {other}") is expected
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
@@ -147,6 +163,7 @@ def test_a_name_that_was_cut_at_50_characters_is_compatible_with_the_whole_one()
         ("a@x.de|b@y.de / c@z.de", ("a@x.de", "b@y.de", "c@z.de")),
         ("a@x.de/b@y.de\nc@z.de", ("a@x.de", "b@y.de", "c@z.de")),
         ("jo@example.com\u200b", ("jo@example.com",)),
+        ("jo\u00ad@exa\u200bmple.com", ("jo@example.com",)),
         ("\uff4ao@example.com", ("jo@example.com",)),
         ("Jo@googlemail.com", ("jo@gmail.com",)),
         ("jo@Müller.de; jo@xn--mller-kva.de", ("jo@xn--mller-kva.de",)),
@@ -156,6 +173,7 @@ def test_a_name_that_was_cut_at_50_characters_is_compatible_with_the_whole_one()
         ("Jo@Example.COM", ("jo@example.com",)),
         ("mailto:jo@example.com", ("jo@example.com",)),
         ("jo+news@example.com", ("jo+news@example.com", "jo@example.com")),
+        ("jo+a+b@example.com", ("jo+a+b@example.com", "jo@example.com")),
         ("a@x.de; b@y.de ::: c@z.de", ("a@x.de", "b@y.de", "c@z.de")),
         ("Jo <jo@example.com>", ("jo@example.com",)),
         ("jo@example.com.", ("jo@example.com",)),

@@ -64,6 +64,12 @@ def test_a_number_without_a_name_is_kept_by_the_company_and_says_so():
     )
 
 
+def test_the_id_of_a_record_stands_in_the_tag():
+    assert said(b.crm(RECORD), {"Id": 1, "FirstName": "Jo"}, Tag="4711", LastName="Doe") == (
+        "its tag 4711 stands for CRM record 4711, and the names agree"
+    )
+
+
 @pytest.mark.parametrize(
     ("record", "fields", "sentence"),
     [
