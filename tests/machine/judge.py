@@ -27,6 +27,8 @@ ABOUT_DELETES = frozenset(
     {"too_many_deletes", "too_large_share", "too_many_in_a_week", "group_lost", "without_grace"}
 )
 """Findings that ask for approval without doubting the export: it counts as evidence."""
+AFTER_RECORDING = frozenset({"delete_guard_unavailable", "delete_guard_unproven"})
+"""Findings that stop the deletes when what the run saw is in the state already."""
 _CONTACT = re.compile(r"/xapi/v1/Contacts\((\d+)\)$")
 PROBE = "reconcile-probe"
 
@@ -83,6 +85,10 @@ class Command:
         return any(level == "block" for level, _ in self.codes)
 
     @property
+    def was_kept_from_recording(self) -> bool:
+        return any(level == "block" and code not in AFTER_RECORDING for level, code in self.codes)
+
+    @property
     def doubts(self) -> set[str]:
         return {c for level, c in self.codes if level == "approve"} - ABOUT_DELETES
 
@@ -124,7 +130,10 @@ def learn(command: Command) -> None:
     counts = command.has_accepted
     is_repeated = export.sha256 == office.last_sha
     was_recorded = counts or (
-        is_repeated and command.report is not None and not command.is_blocked | bool(command.doubts)
+        is_repeated
+        and command.report is not None
+        and not command.was_kept_from_recording
+        and not command.doubts
     )
     may_be_recorded = was_recorded or is_unknown
     for entry, fields in command.seen.values():
@@ -153,7 +162,7 @@ def _learn_presence(
         office.claimable.add(entry.key)
     if command.kind == "history":
         return
-    if command.report is not None and not command.is_blocked:
+    if command.report is not None and not command.was_kept_from_recording:
         office.absent[entry.key] = []
     if was_recorded:
         office.absent[entry.key] = []

@@ -12,7 +12,7 @@ from amounts import amount, note
 from company import SECRET
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine.story import LEAVERS, Bench, Story
+from machine.story import LEAVERS, Bench, Story, Weather
 from machine.witness import Witness
 
 from reconcile.sandbox import SandboxServer
@@ -80,6 +80,36 @@ def test_a_night_that_comes_close(bench, before):
     kept = [e for e in story.entries.values() if e.person in LEAVERS]
     assert bench.tried["deleted"] <= 1
     assert kept or before[0][0] == "contact_is_removed"
+    story.teardown()
+
+
+def test_an_apply_that_found_its_guard_unavailable_has_recorded_what_it_saw(bench):
+    """A story that was found: an edit seen by such an apply begins the grace, not a later night."""
+    story = Story(bench)
+    story.first_days(
+        etags="strong",
+        if_match="always_412",
+        guard="etag",
+        mode="auto",
+        grace=(1, 0.0),
+        id_reuse="reused",
+        converges=True,
+    )
+    calm = {"trouble": ("none", 0), "weather": None}
+    story.plan_is_approved(**calm, back=1, careless=False, hours=0, n=71)
+    story.night_and_approval(
+        **calm,
+        before=[("contact_is_tagged", 3, 14)],
+        between=[("contact_gets_another_name", 49, 11), ("contact_is_edited", 33, 4)],
+        leavers=0,
+        n=104,
+    )
+    fault = {"method": "DELETE", "path_prefix": "/xapi/v1/Contacts(", "status": 401}
+    weather = Weather(name="401", fault=fault, hook=None)
+    story.plan_is_approved(
+        back=2, careless=True, hours=0, n=503, trouble=("none", 0), weather=weather
+    )
+    assert bench.tried["block: delete_guard_unavailable"] == 1
     story.teardown()
 
 
