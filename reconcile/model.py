@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -192,8 +193,8 @@ class Contact:
 
 def fingerprint(fields: Iterable[tuple[str, str]]) -> str:
     """SHA-256 over the (property, text) pairs that have a value, in the order of their names."""
-    pairs = sorted((name, value) for name, value in fields if value)
-    text = "\x1e".join(f"{name}\x1f{value}" for name, value in pairs)
+    pairs = sorted(filter(itemgetter(1), fields))
+    text = "\x1e".join(map("\x1f".join, pairs))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -8,6 +8,7 @@ costs 100 MB of memory; Babel's weighs 33 MB and knows no abbreviations.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from typing import Final
@@ -354,6 +355,8 @@ ZA ZAF South Africa | Südafrika | Afrique du Sud | Sudáfrica | Zuid-Afrika | R
 ZM ZMB Zambia | Sambia | Zambie
 ZW ZWE Zimbabwe | Simbabwe | Zimbabue
 """
+_BETWEEN: Final = re.compile(r"[^\w/]|_")
+"""What is neither letter nor digit; n/a is not the NA of Namibia."""
 _LIGATURES: Final = str.maketrans({"\u00e6": "ae", "\u00f8": "o", "\u0142": "l", "\u0131": "i"})
 
 
@@ -365,7 +368,7 @@ def alpha2(country: str) -> str:
 
 def _key(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LIGATURES)
-    return "".join(c for c in plain if c.isalnum() or c == "/")  # n/a is not the NA of Namibia
+    return _BETWEEN.sub("", plain)
 
 
 def _folded(text: str) -> str:

@@ -130,6 +130,7 @@ _VANITY: Final = re.compile(
     r"(?<![\d])((?:\+?1[\s.\-]*)?\(?8(?:00|33|44|55|66|77|88)\)?|0800|\+?[1-9]\d{1,2}[\s.\-]*800"
     r"|00800)[\s.\-]*((?=[A-Z0-9\s.\-]{0,12}[A-Z]{3})[A-Z0-9](?:[\s.\-]?[A-Z0-9]){5,11})(?![\s.\-]*\w)"
 )
+_NO_DIGITS: Final = re.compile(r"\D+")
 _KEYPAD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _UP: Final = "12345678901234567890"
 _DOWN: Final = "9876543210"
@@ -162,7 +163,7 @@ def keys_or_text(cell: str, region: str, *, outside_prefix: str = "") -> tuple[s
     if found:
         return found
     bare = "".join(c for c in _visible(cell).casefold() if c.isalnum())
-    digits = "".join(c for c in bare if c.isdecimal())
+    digits = _digits(bare)
     if len(set(digits)) < 2 or _is_placeholder(digits):  # noqa: PLR2004  # one digit, over and over
         return ()
     return (SHORT + bare,)
@@ -225,7 +226,7 @@ def _undo_vanity(match: re.Match[str]) -> str:
     """Letters behind 800 as the digits of their keys; what is too long for a number is unheard."""
     if {c for c in match[2] if c.isalpha()} == {"X"}:  # they hide digits
         return match[0]
-    digits = "".join(c for c in match[2].translate(_KEYPAD) if c.isdecimal())
+    digits = _digits(match[2].translate(_KEYPAD))
     return f"{match[1]} {digits[:7] if match[1].lstrip('+1 .-(').startswith('8') else digits}"
 
 
@@ -368,7 +369,7 @@ def _is_local(number: str, region: str) -> bool:
 
 def _digits(text: str) -> str:
     """The digits of a number, with its leading plus."""
-    digits = "".join(c for c in text if c.isdecimal())
+    digits = _NO_DIGITS.sub("", text)
     return "+" + digits if "+" in text else digits
 
 

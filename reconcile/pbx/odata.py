@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from itertools import pairwise
+from operator import methodcaller
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
@@ -309,18 +311,23 @@ def _is_annotation(name: str) -> bool:
 
 
 def _columns(entities: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[str]]:
-    names = {name for entity in entities for name in entity}
+    names: set[str] = set().union(*entities)
     _check_properties(names)
     return {
-        name: _bounded(
-            [
-                value if type(value := entity.get(name)) is str else _text(value)
-                for entity in entities
-            ]
-        )
+        name: _bounded(_texts(list(map(methodcaller("get", name), entities))))
         for name in names
         if name != "Id" and not _is_annotation(name)
     }
+
+
+def _texts(values: list[Any]) -> list[str]:
+    """A column as text; in nearly every one there is nothing but text and null."""
+    kinds = set(map(type, values))
+    if kinds <= {NoneType}:
+        return [""] * len(values)
+    if kinds <= {str, NoneType}:
+        return [value or "" for value in values] if NoneType in kinds else values
+    return [_text(value) for value in values]
 
 
 def _check_properties(names: Collection[str]) -> None:

@@ -30,11 +30,14 @@ def json_text(document: str) -> str:
     JSON escapes C0 controls by itself, but lets U+009B through, which some terminals take for the
     beginning of a sequence. The line ends between values stay.
     """
-    return "\n".join(_escaped(line, _json_escape) for line in document.split("\n"))
+    lines = document.split("\n")
+    if "".join(lines).isprintable():  # nearly every one, and this is quick
+        return document
+    return "\n".join(_escaped(line, _json_escape) for line in lines)
 
 
 def _escaped(text: str, escape: Callable[[str], str]) -> str:
-    if text.isprintable():  # nearly every one, and this is quick
+    if text.isprintable():
         return text
     return _SUSPECT.sub(lambda m: escape(m[0]) if _acts(m[0]) else m[0], text)
 
