@@ -5,14 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One process more than there are processors: many tests wait for a disk, a server or a child.
-WORKERS := $(shell expr $$(nproc 2> /dev/null || echo 2) + 1)
-PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+# More processes than processors: many tests wait for a disk, a server or a child.
+PROCESSORS := $(shell nproc 2> /dev/null || echo 2)
+PYTEST := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 1)
+PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
 WHOLE := $(addprefix tests/,book contract crash hostile machine scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
-  crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py)
+  crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py \
+  test_packaging.py)
 # Folders with tests that a check runs in part (tests/amounts.py).
 IN_PART = $(sort $(dir $(shell grep -rlE '^from amounts import .*(amount\b|PROVE)' tests --include='*.py')))
 
@@ -59,7 +61,7 @@ coverage: measured
 	$(BIN)/coverage report
 
 whole: measured
-	$(BIN)/python $(PYTEST) $(WHOLE)
+	$(BIN)/python $(PYTEST_WHOLE) $(WHOLE)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .
