@@ -127,7 +127,31 @@ def test_row_4_protects_nobody_else():
 
 
 def test_row_5_what_never_matched_is_unmanaged():
-    assert decide(JO, claims={}).verdict is Verdict.UNMANAGED
+    found = decide(JO, claims={})
+    assert found.verdict is Verdict.UNMANAGED
+    assert found.reason == ("nothing proves that it came from the CRM, so it is not ours to delete")
+
+
+def test_row_5_an_id_of_somebody_else_is_unmanaged():
+    known = {7: b.claim(b.pbx(JO).contact(0), name="Ann Lee", fingerprint="as it was")}
+    found = decide(JO, claims=known)
+    assert found.verdict is Verdict.UNMANAGED
+    assert found.reason == (
+        "its Id now belongs to somebody else than the one we knew, so it is not ours to delete"
+    )
+
+
+@pytest.mark.parametrize(
+    ("crm_id", "before", "reason"),
+    [
+        ("4711", 0, "CRM record 4711 is absent since 2026-11-24 02:30 UTC, in 1 export"),
+        ("", 1, "nothing in the CRM speaks for it since 2026-11-23 06:30 UTC, in 2 exports"),
+    ],
+)
+def test_row_7_says_who_is_absent_since_when_and_in_how_many_exports(crm_id, before, reason):
+    claims = absent_for(before, 20)
+    found = decide(JO, claims={7: replace(claims[7], crm_id=crm_id)})
+    assert found.reason == f"{reason} (needed: 2)"
 
 
 def test_row_5_an_id_of_somebody_else_now_is_unmanaged():
@@ -213,15 +237,15 @@ def test_an_old_export_makes_no_deletes():
 # ------------------------------------------------------------------ the ledger afterwards
 
 
-def changes(contact, *, crm=OTHERS, claims=None, rules=RULES, history=False):
-    pbx = b.pbx(contact)
-    claims = {contact["Id"]: b.claim(pbx.contact(0))} if claims is None else claims
+def changes(*contacts, crm=OTHERS, claims=None, rules=RULES, counts=True, **more):
+    pbx = b.pbx(*contacts)
+    claims = {contacts[0]["Id"]: b.claim(pbx.contact(0))} if claims is None else claims
     matching = match(crm, pbx, claims, region="DE")
     decisions = plan.build(
-        pbx, matching, claims=claims, rules=rules, text=crm.text, counts=True, now=b.NOW
+        pbx, matching, claims=claims, rules=rules, text=crm.text, counts=counts, now=b.NOW
     )
     return plan.claim_changes(
-        pbx, matching, decisions, claims=claims, rules=rules, now=b.NOW, history=history
+        pbx, matching, decisions, claims=claims, rules=rules, now=b.NOW, **more
     )
 
 
@@ -232,6 +256,18 @@ def test_a_match_makes_a_claim():
     (made,) = changes(ANN, claims={}).renewed
     assert (made.contact_id, made.crm_id, made.name) == (1, "1", "Ann Lee")
     assert made.fingerprint == b.pbx(ANN).contact(0).fingerprint
+
+
+def test_a_match_behind_a_contact_that_has_none_makes_a_claim_too():
+    (made,) = changes({**JO, "Id": 1}, {**ANN, "Id": 2}, claims={}).renewed
+    assert made.contact_id == 2
+
+
+def test_a_claim_on_a_contact_without_a_person_is_called_by_its_company():
+    company = b.contact(7, CompanyName="ACME GmbH")
+    claim = plan.claim_for(company, crm_id="", origin=ClaimOrigin.ADOPT, claimed_by="anna")
+    assert (claim.name, claim.claimed_by) == ("ACME GmbH", "anna")
+    assert plan.claim_for(company, crm_id="", origin=ClaimOrigin.MATCH).claimed_by == ""
 
 
 def test_a_match_of_another_type_makes_no_claim():
@@ -246,6 +282,10 @@ def test_an_unchanged_claim_is_not_written_again():
 def test_an_absence_counts_and_begins_now():
     (claim,) = changes(JO).renewed
     assert (claim.absent_exports, claim.first_absent) == (1, b.NOW)
+
+
+def test_the_same_export_again_begins_no_absence():
+    assert changes(JO, counts=False).renewed == ()
 
 
 def test_coming_back_ends_the_absence():
@@ -263,9 +303,16 @@ def test_an_edit_starts_the_grace_again_from_the_new_content():
 
 def test_a_doubt_starts_the_grace_again():
     contact = {**JO, "Home": "030 1111111"}
-    before = b.claim(b.pbx(contact).contact(0), absent_exports=1, first_absent=b.NOW)
+    since = b.NOW - timedelta(hours=20)
+    before = b.claim(b.pbx(contact).contact(0), absent_exports=1, first_absent=since)
     (claim,) = changes(contact, claims={7: before}).renewed
-    assert claim.absent_exports == 0
+    assert (claim.absent_exports, claim.first_absent) == (0, since)
+
+
+def test_a_doubt_is_remembered_as_the_moment_since_when_nothing_matches():
+    """Who did not match the last time is none of those whom the next export must match again."""
+    (claim,) = changes({**JO, "Home": "030 1111111"}).renewed
+    assert (claim.absent_exports, claim.first_absent) == (0, b.NOW)
 
 
 def test_protection_starts_the_grace_again():
@@ -322,7 +369,7 @@ def test_an_owner_tag_makes_a_claim_that_grace_is_counted_on():
     (claim,) = changes(
         {**JO, "Tag": "crm"}, claims={}, rules=replace(RULES, owner_tag="crm")
     ).renewed
-    assert (claim.origin, claim.absent_exports) == (ClaimOrigin.TAG, 1)
+    assert (claim.origin, claim.crm_id, claim.absent_exports) == (ClaimOrigin.TAG, "", 1)
 
 
 def test_a_tagged_contact_that_looks_like_another_person_is_for_a_person_first():
@@ -332,6 +379,7 @@ def test_a_tagged_contact_that_looks_like_another_person_is_for_a_person_first()
     assert decide(contact, claims=known, rules=rules).verdict is Verdict.REVIEW
     (claim,) = changes(contact, claims=known, rules=rules).renewed
     assert (claim.origin, claim.name, claim.absent_exports) == (ClaimOrigin.TAG, "Jo Doe", 0)
+    assert claim.crm_id == ""
 
 
 def test_a_claim_by_tag_ends_with_the_tag():
@@ -348,9 +396,18 @@ def test_an_address_of_somebody_with_another_name_keeps_and_does_not_claim():
     crm = b.crm({"id": "2", "first_name": "Ann", "last_name": "Lee", "email": "ann@x.de"})
     porter = {**JO, "Email": "ann@x.de"}
     assert changes(porter, crm=crm, claims={}).renewed == ()
-    known = b.claim(b.pbx(porter).contact(0), absent_exports=1, first_absent=b.NOW)
+    own = {"origin": ClaimOrigin.ADOPT, "claimed_by": "anna"}
+    known = b.claim(b.pbx(porter).contact(0), absent_exports=1, first_absent=b.NOW, **own)
     (claim,) = changes(porter, crm=crm, claims={7: known}).renewed
-    assert (claim.crm_id, claim.absent_exports) == ("4711", 0)
+    assert claim == replace(known, absent_exports=0, first_absent=None)
+
+
+def test_an_address_keeps_no_claim_that_was_another_persons():
+    crm = b.crm({"id": "2", "first_name": "Ann", "last_name": "Lee", "email": "ann@x.de"})
+    porter = {**JO, "Email": "ann@x.de"}
+    other = b.claim(b.pbx(porter).contact(0), name="Max New", fingerprint="as it was")
+    found = changes(porter, crm=crm, claims={7: other})
+    assert (found.renewed, found.released) == ((), (7,))
 
 
 def test_an_owner_tag_out_of_scope_makes_no_claim():
