@@ -7,7 +7,9 @@ hold. Only benchmarks/prove_mutants.py sets the name of a mutant.
 from __future__ import annotations
 
 import os
+import resource
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ OWN: Final = {
     "reconcile.store.ledger": ("store/test_ledger", "store/test_purge", "store/test_journal"),
 }
 """Module → files below tests/."""
+_ENDLESS: Final = 60
+"""Seconds of a processor after which a change is taken for a loop without end."""
 
 
 def own(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -45,6 +49,8 @@ def own(items: list[pytest.Item]) -> list[pytest.Item]:
     if not module:
         return items
     _forget()
+    limit = int(time.process_time()) + _ENDLESS
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
     files = tuple(f"tests/{name}.py::" for name in OWN[module])
     return [item for item in items if item.nodeid.startswith(files)]
 
