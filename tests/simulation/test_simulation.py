@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from datetime import timedelta
-from itertools import repeat
-from multiprocessing import get_context
 
-from amounts import PROVE, amount, note
+import pytest
+from amounts import amount, note
 from simulation.disasters import DISASTERS
 from simulation.exports import export
 from simulation.firm import START
 from simulation.proofs import AFTER, Length, spent
 from simulation.years import Year
 
-FIRMS = amount(check=2, prove=50)
+PARTS = amount(check=1, prove=10)
+FIRMS = amount(check=2, prove=5)
+"""In a part: so many nights that one stop in ninety of them is a figure."""
 LENGTH = Length(
     nights=amount(check=12, prove=365),
     every=amount(check=6, prove=60),
@@ -24,22 +24,16 @@ LENGTH = Length(
 )
 
 
-def lives(folder):
-    """Every firm's life; in a proof each processor takes its share of them."""
-    if not PROVE:
-        return [spent(seed, folder, LENGTH) for seed in range(FIRMS)]
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        return [*pool.map(spent, range(FIRMS), repeat(folder), repeat(LENGTH))]
-
-
-def test_years_with_disasters(tmp_path, record_property):
-    found = lives(tmp_path)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_years_with_disasters(tmp_path, record_property, part):
+    seeds = range(part * FIRMS, (part + 1) * FIRMS)
+    found = [spent(seed, tmp_path, LENGTH) for seed in seeds]
     years, proofs = [tally for tally, _ in found], [p for _, some in found for p in some]
     for tally in years:
         record_property("simulation", tally.written())
     for proof in proofs:
         record_property("disaster", asdict(proof))
-    note("simulated firms", said(years, proofs))
+    note(f"simulated firms, part {part + 1:2} of {PARTS}", said(years, proofs))
 
     # nobody was deleted who should have stayed, and whoever has left is gone in time
     assert [wrong for tally in years for wrong in tally.wrong] == []
