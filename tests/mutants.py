@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
 OWN: Final = {
-    "reconcile.apply": ("apply/test_outcomes", "runs/test_corners"),
+    "reconcile.apply": ("apply/test_outcomes", "runs/test_corners", "runs/test_holding"),
     "reconcile.approval": ("test_approval", "runs/test_corners"),
     "reconcile.hold": ("runs/test_holding",),
     "reconcile.core.countries": ("core/test_countries",),
@@ -29,7 +29,7 @@ OWN: Final = {
     "reconcile.core.phones": ("core/test_phones", "core/test_typed_numbers"),
     "reconcile.core.plan": ("core/test_plan", "core/test_invariants"),
     "reconcile.core.policy": ("core/test_policy", "core/test_guards"),
-    "reconcile.core.sides": ("core/test_match", "core/test_namesakes", "core/test_differences"),
+    "reconcile.core.sides": ("core/test_sides", "core/test_match", "core/test_namesakes"),
     "reconcile.core.statements": ("test_config_sources",),
     "reconcile.core.text": ("core/test_text", "core/test_match"),
     "reconcile.core.text_columns": ("core/test_text_columns", "core/test_text"),
