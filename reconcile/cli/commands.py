@@ -60,16 +60,13 @@ def _config(context: click.Context) -> Config:
     return config.load(context.obj)
 
 
-def _print(report: Report, *, as_json: bool, full: bool = False) -> int:
+def _print(report: Report, shape: str, *, full: bool = False) -> int:
     """The report to stdout; gives its exit code."""
-    from reconcile.report import text
+    from reconcile.report import shapes
 
     code = int(report.exit_code)
     try:
-        if as_json:
-            click.echo(report.to_json(), nl=False)
-        else:
-            text.render(report, sys.stdout, full=full)
+        shapes.write(report, sys.stdout, shape, full=full)
         sys.stdout.flush()
     except BrokenPipeError:
         return unread(code)
@@ -198,7 +195,7 @@ def plan(
         with_matched=with_matched,
     )
     report = runs.plan_once(_config(context), finishing_world(), request)
-    return _print(report, as_json=as_json, full=full)
+    return _print(report, "json" if as_json else "text", full=full)
 
 
 @group.command()
@@ -212,7 +209,7 @@ def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> 
     from reconcile.cli.world import finishing_world
 
     report = runs.apply_once(_config(context), finishing_world(), digest)
-    return _print(report, as_json=as_json, full=full)
+    return _print(report, "json" if as_json else "text", full=full)
 
 
 @group.command()
@@ -230,7 +227,7 @@ def run(context: click.Context, *, dry_run: bool, full: bool, as_json: bool) -> 
     with notify.watched(config.notify.healthcheck_url) as watch:
         report = runs.run_once(config, finishing_world(), dry_run=dry_run)
         watch.ended(report)
-    return _print(report, as_json=as_json, full=full)
+    return _print(report, "json" if as_json else "text", full=full)
 
 
 @group.command()
@@ -251,10 +248,10 @@ def schedule(context: click.Context) -> int:
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "html", "csv", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="How to print it.",
+    help="A page to read and sign, a table for spreadsheets, a ticket, or data.",
 )
 @_FULL
 @click.pass_context
@@ -264,7 +261,7 @@ def report(context: click.Context, run_id: int | None, shape: str, *, full: bool
 
     config = _config(context)
     found = files.read(config.path(config.report.directory), run_id)
-    _print(found, as_json=shape == "json", full=full)
+    _print(found, shape, full=full)
     return 0
 
 

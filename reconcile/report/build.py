@@ -44,6 +44,7 @@ from reconcile.report.model import (
     Report,
     RunPart,
     SourcePart,
+    TrendPart,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ APPROVAL_HOURS: Final = 24
 """So long a digest can be approved."""
 _FAILED: Final = frozenset({Outcome.CHANGED, Outcome.REFUSED, Outcome.UNCONFIRMED})
 _GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
+_TREND: Final = 30
+"""So many runs back a report shows the trend."""
+_TREND_COUNTS: Final = ("matched", "waiting", "review", "delete")
 _CRM_COUNTS: Final = ("read", "matched", "missing", "gone", "without_number")
 
 
@@ -116,6 +120,7 @@ def build(
         previous=_previous(previous, contacts),
         masked=False,
     )
+    report = report.model_copy(update={"trend": _trend(previous, report)})
     return mask.masked(report) if masked else report
 
 
@@ -339,6 +344,22 @@ def _missing(matching: Matching | None) -> tuple[MissingPart, ...]:
 def _duplicates(matching: Matching | None) -> tuple[DuplicatePart, ...]:
     found = matching.duplicates if matching else ()
     return tuple(DuplicatePart(crm_id=d.crm_id, name=d.name, ids=d.contact_ids) for d in found)
+
+
+def _trend(previous: Report | None, report: Report) -> tuple[TrendPart, ...]:
+    """The runs before, which the last report knows, and this one if it leaves a report."""
+    before = previous.trend if previous else ()
+    if report.run.id is None:
+        return before
+    counts = {name: report.counts.pbx.get(name, 0) for name in _TREND_COUNTS}
+    own = TrendPart(
+        run=report.run.id,
+        finished_at=report.run.finished_at,
+        status=report.status,
+        deleted=sum(1 for c in report.contacts if c.outcome is Outcome.DELETED),
+        **counts,
+    )
+    return (*before, own)[-_TREND:]
 
 
 def _previous(previous: Report | None, contacts: tuple[ContactPart, ...]) -> PreviousPart | None:

@@ -1,4 +1,4 @@
-"""Reports on disk: `<report.directory>/run-NNNNNN/report.json`, and `latest` beside them.
+"""Reports on disk: `<report.directory>/run-NNNNNN/report.json` and `report.html`, and `latest`.
 
 Written whole or not at all, and readable by their owner only: a report holds personal data.
 """
@@ -9,12 +9,13 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pydantic import ValidationError
 
 from reconcile.errors import StateError, UsageError
 from reconcile.report.model import Report
+from reconcile.report.shapes import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "report.json"
+PAGE: Final = "report.html"
 
 
 def check_writable(directory: Path) -> None:
@@ -35,11 +37,12 @@ def check_writable(directory: Path) -> None:
 
 
 def write(report: Report, directory: Path) -> Path:
-    """Write report.json of a recorded run and point `latest` at it; gives the file's path."""
+    """Write both files of a recorded run and point `latest` at them; gives report.json's path."""
     file = path(directory, report.run.id or 0)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         put(report, file)
+        put_page(report, page(directory, report.run.id or 0))
         _point_latest(directory, file.parent.name)
     except OSError as error:
         done = "What the run did stands in the state; only its report is missing."
@@ -53,6 +56,14 @@ def put(report: Report, path: Path) -> None:
         file.write(report.to_json().encode())
 
 
+def put_page(report: Report, path: Path) -> None:
+    """Write the report as a page to the file."""
+    from reconcile.report import html  # jinja2: whoever only looks for a report needs none
+
+    with whole(path) as file, utf8(file) as text:
+        html.render(report, text)
+
+
 def folder_name(run_id: int) -> str:
     """`run-000012`."""
     return f"run-{run_id:06d}"
@@ -61,6 +72,11 @@ def folder_name(run_id: int) -> str:
 def path(directory: Path, run_id: int) -> Path:
     """Where the report of a run is, or would be."""
     return directory / folder_name(run_id) / NAME
+
+
+def page(directory: Path, run_id: int) -> Path:
+    """Where the report of a run is as a page, or would be."""
+    return directory / folder_name(run_id) / PAGE
 
 
 def has(directory: Path, run_id: int) -> bool:
@@ -75,7 +91,7 @@ def run_ids(directory: Path) -> list[int]:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes its place when it is complete: a reader sees the old or the new.
 
     Temporary file beside it, private to its owner, fsync, rename.

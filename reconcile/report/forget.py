@@ -101,14 +101,22 @@ class _Person:
 
 
 def _forget_in(directory: Path, run: int, person: _Person) -> bool:
-    """Rewrite what a run left, if it held anything of the person."""
-    changed = False
+    """Rewrite what a run left, if it held anything of the person.
+
+    A page whose report is gone can't be made anew, so it goes, too.
+    """
+    changed, page = False, files.page(directory, run)
     if files.has(directory, run):
         before = files.read(directory, run)
         after = person.gone_from_report(before)
         changed = after != before
         if changed:
             _in_place(files.path(directory, run), lambda path: files.put(after, path))
+            if page.exists():
+                _in_place(page, lambda path: files.put_page(after, path))
+    elif page.exists():
+        page.unlink()
+        changed = True
     if evidence.has(directory, run) and any(
         person.gone_from(part) != part for part in evidence.read(directory, run)
     ):

@@ -172,6 +172,20 @@ class PreviousPart(_Part):
     changes: tuple[ChangePart, ...]
 
 
+class TrendPart(_Part):
+    """One of the last runs, in numbers."""
+
+    run: int
+    finished_at: datetime
+    status: Status
+    matched: int
+    waiting: int
+    review: int
+    delete: int
+    """What was planned to be deleted."""
+    deleted: int
+
+
 class Report(_Part):
     """The result of one run."""
 
@@ -192,6 +206,8 @@ class Report(_Part):
     missing: tuple[MissingPart, ...] = ()
     duplicates: tuple[DuplicatePart, ...] = ()
     previous: PreviousPart | None = None
+    trend: tuple[TrendPart, ...] = ()
+    """The last runs that left a report, the oldest first, and this one."""
     masked: bool | None = None
     """Whether personal data is shown as initials and last digits; None: an older version wrote it,
     which did not say."""

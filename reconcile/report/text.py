@@ -13,17 +13,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reconcile.model import Level, Outcome, Status, Verdict
+from reconcile.model import Level, Verdict
+from reconcile.report import told
 from reconcile.report.inert import printable
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
-    from reconcile.report.model import ContactPart, FindingPart, PbxPart, Report
+    from reconcile.report.model import ContactPart, FindingPart, Report
 
 _MARKS: Final = {Level.BLOCK: "BLOCK", Level.APPROVE: "APPROVE", Level.INFO: "info"}
 _STYLES: Final = {Level.BLOCK: "bold red", Level.APPROVE: "bold yellow", Level.INFO: "dim"}
 _LISTED: Final = 20
+_COUNTED_ONLY: Final = {Verdict.UNMANAGED.value, Verdict.OUT_OF_SCOPE.value}
+"""Lists of contacts that are none of ours: a phonebook may have thousands."""
 _LONGEST: Final = 400
 """Characters of a cell; 3CX takes 255 for a field. report.json has all of them."""
 _WIDTH: Final = 100
@@ -44,68 +47,29 @@ def render(report: Report, file: IO[str], *, full: bool = False) -> None:
     _inputs(console, report)
     _counts(console, report)
     _findings(console, report)
-    for title, rows in _sections(report):
-        _contacts(console, title, rows, limit)
+    for found in told.lists(report):
+        if found.name not in _COUNTED_ONLY:
+            _contacts(console, found.title, found.rows, limit)
     _rest(console, report)
-    console.print(Text(printable(next_step(report))))
-
-
-def next_step(report: Report) -> str:
-    """What to do now, as one sentence with the command."""
-    digest = report.digest[:12]
-    match report.status:
-        case Status.BLOCKED:
-            hints = [f.hint for f in report.findings if f.level is Level.BLOCK and f.hint]
-            return f"Next: {hints[0]}" if hints else "Next: reconcile doctor"
-        case Status.WAITING | Status.NEEDS_APPROVAL if report.approve_until is None:
-            return "This plan was not recorded, so it can't be applied. Next: reconcile plan"
-        case Status.WAITING | Status.NEEDS_APPROVAL:
-            until = f"until {_time(report.approve_until)}"
-            return f"Next: if this is right, reconcile apply {digest} ({until})"
-        case Status.APPLIED | Status.PARTIAL if _deleted(report):
-            return f"To undo: reconcile restore --run {report.run.id}"
-        case Status.PARTIAL | Status.INTERRUPTED:
-            return "Next: reconcile plan"
-        case _:
-            return "Nothing to do."
-
-
-def _deleted(report: Report) -> bool:
-    return any(c.outcome is Outcome.DELETED for c in report.contacts)
-
-
-def _time(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M UTC}" if moment else ""
+    console.print(Text(printable(told.next_step(report))))
 
 
 def _inputs(console: Console, report: Report) -> None:
-    run = f"run {report.run.id}" if report.run.id is not None else "unrecorded run"
-    lines = [f"{run}, {report.run.command}, mode {report.run.mode}, {_time(report.run.started_at)}"]
+    when = told.moment(report.run.started_at)
+    lines = [f"{told.which_run(report)}, {report.run.command}, mode {report.run.mode}, {when}"]
     if s := report.source:
         lines.append(
             f"export {s.name}: {s.records:,} records, {s.format}, {s.encoding},"
-            f" made {_time(s.generated_at)}, sha256 {s.sha256[:12]}"
+            f" made {told.moment(s.generated_at)}, sha256 {s.sha256[:12]}"
         )
     if p := report.pbx:
         lines.append(
             f"3CX {p.url}, version {p.version or 'unknown'}: {p.contacts:,} contacts;"
             f" delete guard {p.delete_guard}, ETags {p.etags}, If-Match {p.if_match}"
         )
-        lines.append(_probed(p))
-        if p.delete_guard.value == "compare":
-            lines.append(
-                "The guard `compare` re-reads each contact right before its delete: that narrows"
-                " the window for an edit in between, and can't close it."
-            )
+        lines += filter(None, (told.probed(p), told.narrows(p)))
     for line in lines:
         console.print(Text(printable(line), style="dim"))
-
-
-def _probed(p: PbxPart) -> str:
-    """What the delete guard rests on."""
-    if p.probe is None:
-        return "Nothing is proved yet about the ETags of this version of 3CX."
-    return f"probed {_time(p.probe.probed_at)}: {p.probe.detail}"
 
 
 def _counts(console: Console, report: Report) -> None:
@@ -127,22 +91,7 @@ def _finding(finding: FindingPart) -> Text:
     return text
 
 
-def _sections(report: Report) -> list[tuple[str, list[ContactPart]]]:
-    """The lists in the order in which they matter; a contact stands in one of them."""
-    tried = [c for c in report.contacts if c.outcome is not None]
-    rest = [c for c in report.contacts if c.outcome is None]
-    titles = {
-        Verdict.DELETE: "To delete",
-        Verdict.WAITING: "Absent, waiting out the grace",
-        Verdict.REVIEW: "For a person to look at",
-        Verdict.PROTECTED: "Protected",
-        Verdict.MATCHED: "Matched",
-    }
-    lists = [(title, [c for c in rest if c.verdict is v]) for v, title in titles.items()]
-    return [("Applied", tried), *lists]
-
-
-def _contacts(console: Console, title: str, rows: list[ContactPart], limit: int | None) -> None:
+def _contacts(console: Console, title: str, rows: Sequence[ContactPart], limit: int | None) -> None:
     if not rows:
         return
     table = Table(title=f"{title} ({len(rows):,})", title_justify="left", box=box.SIMPLE_HEAD)
@@ -153,7 +102,7 @@ def _contacts(console: Console, title: str, rows: list[ContactPart], limit: int 
             Text(str(part.id)),
             Text(_cut(", ".join(filter(None, (part.name, part.company))))),
             Text("\n".join(map(_cut, part.numbers))),
-            Text(_cut(_why(part))),
+            Text(_cut(told.why(part))),
         )
     console.print(table)
     if limit is not None and len(rows) > limit:
@@ -163,14 +112,6 @@ def _contacts(console: Console, title: str, rows: list[ContactPart], limit: int 
 def _cut(text: str) -> str:
     """A cell of a table: one contact must not fill the screen."""
     return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
-
-
-def _why(part: ContactPart) -> str:
-    due = f"; due from {_time(part.due)}" if part.due else ""
-    if part.outcome is None:
-        return part.reason + due
-    detail = part.outcome_detail.rstrip(".")
-    return f"{part.outcome.value} ({detail}; guard {part.guard}); {part.reason}"
 
 
 def _rest(console: Console, report: Report) -> None:

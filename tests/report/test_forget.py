@@ -64,6 +64,19 @@ def test_the_person_is_gone_and_the_arithmetic_stays(reports):
         )
 
 
+def test_the_page_of_the_report_is_made_anew_without_the_person(reports):
+    page = files.page(reports, 12)
+    assert "ann@acme.example" in page.read_text("utf-8")
+    os.utime(page, (1000, 1000))
+    forget(reports, frozenset({1}))
+    after = page.read_text("utf-8")
+    assert "ann@acme.example" not in after
+    assert "Umbrella" not in after
+    assert "what was known of this person was removed" in after
+    assert "Eve Fox" in after
+    assert page.stat().st_mtime == 1000
+
+
 def test_what_the_lists_say_of_the_person_is_gone(reports):
     forget(reports, frozenset({1}))
     after = files.read(reports, 12)
@@ -107,8 +120,9 @@ def test_files_keep_their_time_and_what_holds_nothing_is_left_alone(reports):
 def test_a_run_that_left_only_one_of_its_files_is_cleaned_too(reports, left):
     (evidence if left == "report" else files).path(reports, 12).unlink()
     assert forget(reports, frozenset({1})) == 1
-    (kept,) = [p for p in (reports / "run-000012").iterdir() if p.is_file()]
-    assert kept == (files if left == "report" else evidence).path(reports, 12)
+    kept = {p for p in (reports / "run-000012").iterdir() if p.is_file()}
+    both = {files.path(reports, 12), files.page(reports, 12)}
+    assert kept == (both if left == "report" else {evidence.path(reports, 12)})
     assert forget(reports, frozenset({1})) == 0
 
 

@@ -18,7 +18,7 @@ from reconcile.model import (
     Status,
     Verdict,
 )
-from reconcile.report import text
+from reconcile.report import text, told
 from reconcile.report.model import (
     ContactPart,
     CountsPart,
@@ -185,7 +185,7 @@ def test_an_applied_contact_shows_outcome_and_guard():
     ],
 )
 def test_the_next_step_of_each_status(status, changes, expected):
-    assert text.next_step(report(status, **changes)).startswith(expected)
+    assert told.next_step(report(status, **changes)).startswith(expected)
 
 
 def test_hostile_names_are_inert():

@@ -1,0 +1,191 @@
+"""The report as one page: no network, no other file, nothing in it that could act.
+
+Whatever comes from the CRM or from 3CX is made printable (`report.inert`) and escaped by the
+template; a Content-Security-Policy (W3C, CSP 3) allows this page's own style and script by their
+hash and nothing else. The script only searches, sorts and filters: without it, all is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import IO, TYPE_CHECKING, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reconcile.model import Level, Status
+from reconcile.report import told
+from reconcile.report.inert import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconcile.report.model import Report, TrendPart
+
+LEVELS: Final = {
+    Level.BLOCK: "\u2716 Nothing gets past this",
+    Level.APPROVE: "\u270b A person must approve",
+    Level.INFO: "\u2139 To know",
+}
+_HEADS: Final = ("Id", "Name", "Company", "Numbers", "E-mail", "Outcome", "Why", "Absent since")
+_BAR: Final = 16
+"""Width of a run in the picture of the last runs, in its own units; the height of a full bar is
+`_HEIGHT`."""
+_HEIGHT: Final = 80
+_PIECES: Final = 256
+"""So many pieces of the page are written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list of anything but contacts."""
+
+    name: str
+    title: str
+    lead: str
+    heads: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The counts of one side, which add up to what was read."""
+
+    title: str
+    read: int
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A run in the picture of the last runs: where it stands, and how high."""
+
+    run: int
+    x: int
+    planned: float
+    deleted: float
+    stopped: bool
+
+
+def render(report: Report, file: IO[str]) -> None:
+    """Write the page; it is made piece by piece, as it may have 20,000 rows."""
+    stream = _environment().get_template("report.html").stream(_said(report))
+    stream.enable_buffering(_PIECES)
+    file.writelines(stream)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reconcile.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+    )
+    for name, file in (("style", "report.css"), ("script", "report.js")):
+        text = files("reconcile.report").joinpath("templates", file).read_text(encoding="utf-8")
+        environment.globals |= {name: Markup(text), f"{name}_hash": _hash(text)}  # noqa: S704
+    return environment
+
+
+def _shown(value: object) -> object:
+    """What the template prints: text of others is made printable, before it is escaped."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _hash(text: str) -> str:
+    """By which the policy knows a style or a script (CSP 3, section 2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _said(report: Report) -> dict[str, object]:
+    """All that the template needs, ready to be printed."""
+    pbx = report.pbx
+    return {
+        "report": report,
+        "title": f"{told.which_run(report)}: {report.headline}",
+        "run": told.which_run(report),
+        "next": told.next_step(report),
+        "levels": LEVELS,
+        "age": _age(report),
+        "probed": told.probed(pbx) if pbx else "",
+        "compare": told.narrows(pbx) if pbx else "",
+        "sides": (_side("3CX", report.counts.pbx), _side("CRM", report.counts.crm)),
+        "lists": told.lists(report),
+        "heads": _HEADS,
+        "tables": list(_tables(report)),
+        "bars": _bars(report.trend),
+        "height": _HEIGHT,
+        "undo": told.undo(report),
+    }
+
+
+def _age(report: Report) -> str:
+    """How old the export was when it was read, in hours and minutes."""
+    if report.source is None:
+        return ""
+    minutes = (report.run.started_at - report.source.generated_at).total_seconds() // 60
+    return f"{minutes // 60:,.0f} h {minutes % 60:.0f} min"
+
+
+def _side(title: str, counts: dict[str, int]) -> Side:
+    shown = tuple((name, count) for name, count in counts.items() if name != "read")
+    return Side(title, counts.get("read", 0), shown)
+
+
+def _tables(report: Report) -> Iterator[Table]:
+    yield Table(
+        "missing",
+        "In the CRM, and not in 3CX",
+        "They have a number, and nobody rings with their name.",
+        ("CRM id", "Row", "Name", "Company"),
+        [(m.crm_id, m.row, m.name, m.company) for m in report.missing],
+    )
+    yield Table(
+        "drift",
+        "Different on both sides",
+        "The same person, with another value in 3CX than in the CRM. Nothing is changed.",
+        ("Id", "CRM id", "Field", "In 3CX", "In the CRM"),
+        [(d.id, d.crm_id, d.field, d.pbx, d.crm) for d in report.drift],
+    )
+    yield Table(
+        "duplicates",
+        "One person, several contacts",
+        "Each of them is kept.",
+        ("CRM id", "Name", "Ids"),
+        [(d.crm_id, d.name, ", ".join(map(str, d.ids))) for d in report.duplicates],
+    )
+    previous = report.previous
+    yield Table(
+        "changes",
+        "What changed since the last report",
+        f"Against run {previous.run} of {told.moment(previous.finished_at)}." if previous else "",
+        ("Id", "Was", "Is"),
+        [
+            (c.id, _verdict(c.before), _verdict(c.now))
+            for c in (previous.changes if previous else ())
+        ],
+    )
+
+
+def _verdict(name: str) -> str:
+    return name.replace("_", " ") or "matched, or not there"
+
+
+def _bars(trend: tuple[TrendPart, ...]) -> tuple[Bar, ...]:
+    """The picture of the last runs; the highest bar is as high as the picture."""
+    most = max((max(part.delete, part.deleted) for part in trend), default=0) or 1
+    return tuple(
+        Bar(
+            run=part.run,
+            x=at * _BAR,
+            planned=round(part.delete / most * _HEIGHT, 1),
+            deleted=round(part.deleted / most * _HEIGHT, 1),
+            stopped=part.status in {Status.BLOCKED, Status.NEEDS_APPROVAL, Status.PARTIAL},
+        )
+        for at, part in enumerate(trend)
+    )
