@@ -237,9 +237,44 @@ def test_a_403_after_which_the_contact_is_not_seen_is_left_open(evening, company
     )
     evening.apply()
     assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.NOT_ATTEMPTED}
+    assert "does not show it as gone" not in evening.detail(5), "it was never taken for gone"
     company.plan()
     assert evening.journal == {5: Outcome.NOT_ATTEMPTED}
     all_stays(company, 5, 6)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"status": 429, "headers": {"Retry-After": "86400"}}]
+)
+def test_an_answer_without_rights_that_can_not_be_looked_into_is_a_refusal(evening, company, fault):
+    """Nothing was in doubt before it, and it says itself that nothing was done."""
+    evening.plan(5, 6)
+    evening.fail(5, **fault)
+    evening.fail(5, method="GET", skip=1, status=403)
+    evening.apply()
+    assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.journal == {5: Outcome.REFUSED}
+    all_stays(company, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("look", "effect", "outcome"),
+    [
+        ({"skip": 3, "status": 403}, "before", Outcome.UNCONFIRMED),
+        (None, "after", Outcome.DELETED),
+        (None, "before", Outcome.REFUSED),
+    ],
+)
+def test_a_403_after_a_504_leaves_in_doubt_what_a_look_does_not_show(
+    evening, look, effect, outcome
+):
+    evening.plan(5)
+    evening.fail(5, status=504)
+    evening.fail(5, status=403, effect=effect)
+    if look:
+        evening.fail(5, method="GET", **look)
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: outcome}
 
 
 def test_an_odd_answer_that_can_not_be_looked_into_is_unconfirmed(evening, company):
@@ -258,6 +293,17 @@ def test_a_412_after_a_504_that_did_it_is_a_delete_of_ours(evening):
     evening.fail(5, status=412, effect="after")
     evening.apply()
     assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+    assert "412" in evening.detail(5)
+    assert evening.detail(5).endswith("; a look showed that it is gone")
+
+
+def test_a_504_that_did_it_is_a_delete_of_ours(evening):
+    evening.plan(5)
+    evening.fail(5, status=504, effect="after")
+    evening.apply()
+    assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+    assert "504" in evening.detail(5)
+    assert evening.detail(5).endswith("; a look showed that it is gone")
 
 
 def test_a_412_after_a_504_that_can_not_be_looked_into_is_unconfirmed(evening):
@@ -332,6 +378,7 @@ def test_a_delete_that_was_found_between_two_404s_breaks_the_row(evening, compan
         6: Outcome.DELETED,
         7: Outcome.ALREADY_GONE,
     }
+    assert evening.report.exit_code == Exit.CONVERGED
 
 
 def test_404s_with_a_delete_between_them_do_not_stop_the_run(evening, company):
@@ -852,6 +899,14 @@ def test_an_intent_is_resolved_by_looking(intended, evening, company):
     expected = {5: Outcome.DELETED, 6: Outcome.NOT_ATTEMPTED, 7: Outcome.CHANGED}
     assert {o.contact_id: o.outcome for o in outcomes} == expected == evening.journal
     assert {o.guard for o in outcomes} == {DeleteGuard.ETAG}
+    assert [o.detail.rpartition("showed that ")[2] for o in outcomes] == [
+        "it is gone",
+        "it is unchanged",
+        "it changed",
+    ]
+    journal = intended[0].actions()
+    assert {a.ended_at for a in journal} == {company.now}
+    assert [a.detail for a in journal] == [o.detail for o in outcomes]
     assert company.deletes() == []
     claims = intended[0].view(now=company.now).claims
     assert 5 not in claims

@@ -133,6 +133,25 @@ def test_a_shared_number_with_the_full_name_of_one_is_strong():
     assert only(_two_people(), b.pbx(contact)).proofs[0].crm_id == "2"
 
 
+@pytest.mark.parametrize(
+    ("names", "strength"),
+    [
+        ([("Bob William", "Ray"), ("Ann", "Lee")], Strength.STRONG),
+        ([("Bob William", "Ray"), ("Bob William", "Ray")], Strength.STRONG),  # twice in the CRM
+        ([("Bob William", "Ray"), ("Bob Xaver", "Ray")], Strength.WEAK),
+    ],
+)
+def test_a_shared_number_with_a_shorter_name_is_strong_if_it_fits_one_person(names, strength):
+    crm = b.crm(
+        *(
+            {"id": str(at), "first_name": first, "last_name": last, "phone": SWITCHBOARD}
+            for at, (first, last) in enumerate(names)
+        )
+    )
+    contact = {"Id": 1, "FirstName": "Bob", "LastName": "Ray", "PhoneNumber": SWITCHBOARD}
+    assert only(crm, b.pbx(contact)).strength is strength
+
+
 def test_a_shared_number_alone_is_weak():
     contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "PhoneNumber": SWITCHBOARD}
     found = only(_two_people(), b.pbx(contact))
@@ -141,6 +160,18 @@ def test_a_shared_number_alone_is_weak():
         "number +49 30 5550000 alone proves nothing: 2 in the CRM share it, none with this name,"
         " and it has no number or address of its own"
     )
+    proof = found.proofs[0]
+    assert (proof.kind, proof.crm_id, proof.crm_row, proof.crm_name) == ("number", "", 0, "")
+
+
+def test_a_main_number_or_a_role_that_one_record_has_is_said_to_be_nobodys():
+    eve = {"Id": 1, "FirstName": "Eve", "LastName": "Fox"}
+    main = b.crm({"id": "1", "first_name": "Ann", "last_name": "Lee", "main": SWITCHBOARD})
+    own = "none with this name, and it has no number or address of its own"
+    found = only(main, b.pbx({**eve, "PhoneNumber": SWITCHBOARD}))
+    assert found.proofs[0].why == f"several people may share it, {own}"
+    found = only(main, b.pbx({**eve, "Email": "info@gone.de"}))
+    assert found.proofs[0].why == f"it is for a task and is no person's, {own}"
 
 
 def test_a_leaver_with_a_number_of_their_own_is_not_kept_by_the_switchboard():
@@ -243,7 +274,8 @@ def test_a_name_that_can_not_tell_leaves_a_shared_number_to_a_person(first, last
     contact = {"Id": 1, "FirstName": first, "LastName": last, "PhoneNumber": SWITCHBOARD}
     found = only(_two_people(), b.pbx({**contact, "Home": "030 9999999"}))
     assert found.strength is Strength.WEAK
-    assert "does not say which of them it is" in words.sentence(found.proofs[0], "Jo Doe")
+    why = "2 in the CRM share it, and its name does not say which of them it is"
+    assert found.proofs[0].why == why
 
 
 def test_names_of_one_character_are_names():

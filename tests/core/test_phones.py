@@ -399,3 +399,47 @@ def test_whatever_stands_in_a_cell_is_read_or_left_alone(cell, region):
 @given(st.text(alphabet="+0123456789 ()/-.,;x#Fa", max_size=40), st.sampled_from(["DE", "US", ""]))
 def test_whatever_is_made_of_what_numbers_are_made_of(cell, region):
     assert keys(cell, region) == keys(f" {cell}\u200b ", region)
+
+
+# ---------------------------------------------------------------------------- where a number ends
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "expected"),
+    [
+        # a word inside a number, and a word behind one
+        ("030123 Berlin 4567890", "DE", ["+49301234567890"]),
+        ("0301234 Berlin 567890", "DE", ["+49301234"]),
+        ("030 (Berlin) 030 1234567", "DE", [BERLIN]),
+        ("030 (Berlin) +49 40 7654321", "DE", ["+49407654321"]),
+        ("(03012) x 34567", "DE", []),
+        # an extension has six digits at most, and stands near
+        ("030 1234567 x123456", "DE", [BERLIN, "+49301234567123456"]),
+        ("030 1234567 x1234567", "DE", [BERLIN]),
+        ("030 1234567" + " " * 79 + "x12", "DE", [BERLIN, "+4930123456712"]),
+        ("030 1234567" + " " * 80 + "x12", "DE", [BERLIN]),
+        # an extension behind a number that ends in a zero replaces it, too
+        ("030 12345-0 DW 12", "DE", ["+4930123450", "+493012345012", "+49301234512"]),
+        # a slash between two numbers of a plan without area codes, alike in length
+        ("2125550187/2125550188", "US", ["+12125550187", "+12125550188"]),
+        ("2125550187/12125550188", "US", ["+12125550187", "+12125550188"]),
+        ("22123456/22123457", "DK", ["+4522123456", "+4522123457"]),
+        ("2212 3456/02212 3457", "DE", ["+4922123456", "+4922123457"]),
+        # two numbers with nothing but a blank or a dash between them
+        ("030 1234567 040 7654321", "DE", [BERLIN, "+49407654321"]),
+        ("030 1234567 +49 40 7654321", "DE", [BERLIN, "+49407654321"]),
+        ("2125550187 2125550188", "US", ["+12125550187", "+12125550188"]),
+        ("212 555 0187 212 555 0188", "US", ["+12125550187", "+12125550188"]),
+        ("030 1234567-15123456789", "DE", [BERLIN, MOBILE, "+15123456789"]),
+        ("+49 30 1234567 - 0151 23456789", "DE", [BERLIN, MOBILE]),
+        ("030 123456789 7654321", "DE", ["+4930123456789"]),
+        ("030 12345 6789012 345", "DE", ["+4930123456789012"]),
+        # a later number without its area code is none, and one with it is
+        ("030 1234567; 765432100", "DE", [BERLIN]),
+        ("030 1234567; 7654321001", "DE", [BERLIN, "+497654321001"]),
+        ("030 1234567, 040 765432", "DE", [BERLIN, "+4940765432"]),
+        ("030 1234567; +49 40 765", "DE", [BERLIN, "+4940765"]),
+    ],
+)
+def test_a_cell_gives_these_numbers_and_no_others(cell, region, expected):
+    assert list(keys(cell, region)) == expected
