@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from machine.office import Absence, PlanNote
-from machine.witness import accepted_run
+from machine.witness import PROBE, accepted_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,6 @@ ABOUT_DELETES = frozenset(
 AFTER_RECORDING = frozenset({"delete_guard_unavailable", "delete_guard_unproven"})
 """Findings that stop the deletes when what the run saw is in the state already."""
 _CONTACT = re.compile(r"/xapi/v1/Contacts\((\d+)\)$")
-PROBE = "reconcile-probe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +55,8 @@ class Command:
     export: Export | None
     settings: Mapping[str, Any]
     accepted_before: int
+    probed: set[int]
+    """Ids that contacts of the probe have had during it."""
     takes_etags: bool
     """Whether this PBX issues ETags and does not refuse every one of them."""
     approved: PlanNote | None = None
@@ -103,13 +104,13 @@ class Command:
         return [
             (at, int(m[1]), r)
             for at, r, m in found
-            if r.method == "DELETE" and m and int(m[1]) in self.seen
+            if r.method == "DELETE" and m and int(m[1]) in self.seen.keys() - self.probed
         ]
 
     def has_deleted(self, requests: tuple[LoggedRequest, ...]) -> bool:
         """Whether a DELETE of a contact we know has been sent so far."""
         found = [_CONTACT.search(r.path) for r in requests if r.method == "DELETE"]
-        return any(m and int(m[1]) in self.seen for m in found)
+        return any(m and int(m[1]) in self.seen.keys() - self.probed for m in found)
 
     def setting(self, name: str, default: Any) -> Any:
         return self.settings.get(name, default)

@@ -720,7 +720,8 @@ class Story(RuleBasedStateMachine):
         tried = self.bench.tried
         tried["commands"] += 1
         tried["deletes sent"] += len(command.deletes)
-        tried["deleted"] += sum(1 for r in command.removals if r.contact_id in command.seen)
+        known = command.seen.keys() - command.probed
+        tried["deleted"] += sum(1 for r in command.removals if r.contact_id in known)
         tried["crashes"] += command.crashed
         for level, code in command.codes:
             tried[f"{level}: {code}"] += 1
@@ -749,7 +750,7 @@ class Story(RuleBasedStateMachine):
             office.used.add(plan.digest)
 
     def _see_removals(self, command: Command) -> None:
-        gone = [r for r in command.removals if r.contact_id in command.seen]
+        gone = [r for r in command.removals if r.contact_id in command.seen.keys() - command.probed]
         self.office.deleted += [self.now] * len(gone)
         run_id = command.report.run.id if command.report and command.report.run.id else None
         if gone and run_id:
@@ -760,12 +761,14 @@ class Story(RuleBasedStateMachine):
         present = {row["Id"] for row in self.book.all()}
         for contact_id in set(self.entries) - present:
             del self.entries[contact_id]
+        removed = {r.contact_id for r in command.removals}
         for contact_id, key in self.reused:
             known = self.entries.get(contact_id)  # none has an Id that had been free for days
-            if contact_id in present and (known is None or known.key == key):
+            is_new = known is None or known.key == key or contact_id in removed
+            if contact_id in present and is_new:
                 self.known_as(contact_id, None)
+                removed.discard(contact_id)
         self.reused.clear()
-        removed = {r.contact_id for r in command.removals}
         for contact_id in sorted(present):
             known = self.entries.get(contact_id)
             fields = self.book.get(contact_id)
@@ -853,6 +856,7 @@ class Watch:
             export=office.export_now,
             settings=dict(office.settings),
             accepted_before=accepted_run(office.state),
+            probed=story.book.probed,
             takes_etags=story.server.switches.etags != "none"
             and story.server.switches.if_match != "always_412",
             approved=plan,
@@ -865,6 +869,7 @@ class Watch:
         story = self.story
         story.server.clear_requests()
         story.book.removals.clear()
+        story.book.probed.clear()
         story.book.state = story.office.state
         story.ticks, story.command = 0, self.command
         return self.command

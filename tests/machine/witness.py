@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+PROBE = "reconcile-probe"
+"""The first name of the contacts on which the delete guard is proved."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """One contact that a DELETE is about to take out."""
@@ -33,6 +37,9 @@ class Witness(Book):
         self.removals: list[Removal] = []
         self.contents: dict[tuple[int, str], Mapping[str, Any]] = {}
         """(Id, version) → the contact as it was then."""
+        self.probed: set[int] = set()
+        """Ids that the contacts of a probe have had since a command began; others may have had them
+        before, and been removed meanwhile."""
         self.state: Path | None = None
         """The database of the command that is running; None: it's a person at the console."""
 
@@ -57,6 +64,8 @@ class Witness(Book):
         row = self.row(contact_id)
         if row is not None:
             self.contents[contact_id, row.version] = row.fields
+            if row.fields["FirstName"] == PROBE:
+                self.probed.add(contact_id)
 
 
 def buried(state: Path, contact_id: int) -> Mapping[str, Any] | None:
