@@ -11,7 +11,7 @@ PYTEST := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 1)
 PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
-WHOLE := $(addprefix tests/,book contract crash hostile machine scenarios secrets simulation \
+WHOLE := $(addprefix tests/,book browser contract crash hostile machine scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
   crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py \
   test_packaging.py)
@@ -31,13 +31,16 @@ check: system lint
 	@$(MAKE) --no-print-directory -j2 types test
 
 # What a test needs besides Python: systemd's own verifier reads the units in cron/, the queries of
-# the manual run on real databases, and strace lets each write of a run fail in turn.
+# the manual run on real databases, strace lets each write of a run fail in turn, the page of a report
+# opens in a browser, and its table in a spreadsheet program.
 system:
 	@missing=""; \
 	command -v systemd-analyze > /dev/null || missing="$$missing systemd"; \
 	command -v mariadbd > /dev/null || missing="$$missing mariadb-server"; \
 	command -v strace > /dev/null || missing="$$missing strace"; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v chromium > /dev/null || missing="$$missing chromium"; \
+	command -v soffice > /dev/null || missing="$$missing libreoffice-calc"; \
 	test -z "$$missing" || { \
 	  echo "installing$$missing, for the tests"; \
 	  apt-get update -qq && \

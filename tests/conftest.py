@@ -16,7 +16,13 @@ settings.load_profile("untimed")
 
 LONG = {
     *("test_book.py", "test_cut.py", "test_damaged.py", "test_export_caps.py", "test_large.py"),
-    *("test_machine.py", "test_packaging.py", "test_sequence.py", "test_simulation.py"),
+    *(
+        "test_machine.py",
+        "test_packaging.py",
+        "test_page.py",
+        "test_sequence.py",
+        "test_simulation.py",
+    ),
 }
 
 

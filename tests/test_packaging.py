@@ -46,6 +46,7 @@ def test_the_wheel_holds_every_module_and_migration_and_nothing_else(wheel):
     assert {n for n in names if not n.endswith(".py")} <= {
         "reconcile/py.typed",
         "reconcile/migrations/script.py.mako",
+        "reconcile/report/templates/early.js",
         *(f"reconcile/report/templates/report.{kind}" for kind in ("html", "css", "js")),
     }
 

@@ -2,8 +2,8 @@
 
 A spreadsheet program calculates a cell that begins like a formula, and makes a number of one that
 looks like one: `+49 30 1234567` is an error, `0301234567` loses its zero, `00123` is 123. Such
-cells begin with a no-break space here. It shows as nothing, keeps them text, and any program that
-strips blanks has the value as it was.
+cells begin with a figure space here (U+2007). It shows as nothing and keeps them text; a program
+that strips blanks has the value as it was. (LibreOffice takes the no-break space for none.)
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ HEADS: Final = (
     *("id", "verdict", "outcome", "name", "company", "numbers", "email", "crm_id", "reason"),
     *("evidence", "first_absent", "absent_exports", "due", "outcome_detail", "guard"),
 )
-GUARD: Final = "\u00a0"
+GUARD: Final = "\u2007"
 """Before what a spreadsheet program must not take for anything but text."""
 _BETWEEN: Final = "; "
-_ACTING: Final = re.compile(r"[=+\-@]|[\d.,:/ %\-]*\d[\d.,:/eE+ %\-]*$")
-"""A formula; or a number, a date, a time or a share, and nothing else."""
+_ACTING: Final = re.compile(
+    r"[=+\-@]|[\d.,:/ %\-]*\d[\d.,:/e+ %\-]*$|(?:true|false)$", re.IGNORECASE
+)
+"""A formula; or a number, a date, a time, a share or a truth, and nothing else."""
 
 
 def render(report: Report, file: IO[str]) -> None:

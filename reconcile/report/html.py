@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LEVELS: Final = {
     Level.BLOCK: "\u2716 Nothing gets past this",
-    Level.APPROVE: "\u270b A person must approve",
+    Level.APPROVE: "\u26a0 A person must approve",
     Level.INFO: "\u2139 To know",
 }
 _HEADS: Final = ("Id", "Name", "Company", "Numbers", "E-mail", "Outcome", "Why", "Absent since")
@@ -86,7 +86,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         finalize=_shown,
     )
-    for name, file in (("style", "report.css"), ("script", "report.js")):
+    for name, file in (("style", "report.css"), ("script", "report.js"), ("early", "early.js")):
         text = files("reconcile.report").joinpath("templates", file).read_text(encoding="utf-8")
         environment.globals |= {name: Markup(text), f"{name}_hash": _hash(text)}  # noqa: S704
     return environment
