@@ -81,7 +81,7 @@ prove: $(READY)
 	PROVE=1 $(BIN)/python $(PYTEST) $(IN_PART)
 	PYTHONPATH=tests $(BIN)/python benchmarks/prove_numbers.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut
-	$(BIN)/python benchmarks/prove_mutants.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/prove_mutants.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

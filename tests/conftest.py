@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import canaries
+import mutants
 import pytest
 from amounts import figures
 from hypothesis import HealthCheck, settings
-from mutants import own
 
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -26,9 +26,14 @@ LONG = {
 }
 
 
+def pytest_configure():
+    """If a line was changed to see who notices, this is its process."""
+    mutants.prepare()
+
+
 def pytest_collection_modifyitems(items):
     """Long ones first: at the end all processes would wait for the one that has them."""
-    items[:] = sorted(own(items), key=lambda item: item.path.name not in LONG)
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterable
 
 OWN: Final = {
     "reconcile.apply": ("apply/test_outcomes", "runs/test_corners", "runs/test_holding"),
@@ -43,16 +43,19 @@ _ENDLESS: Final = 60
 """Seconds of a processor after which a change is taken for a loop without end."""
 
 
-def own(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The tests of the module that is changed; all of them if none is."""
-    module = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[0]
-    if not module:
-        return items
+def prepare() -> None:
+    """Before the tests of a changed line: forget what was remembered of the line as it was."""
+    if not os.environ.get("MUTANT_UNDER_TEST", "").startswith("reconcile."):
+        return
     _forget()
     limit = int(time.process_time()) + _ENDLESS
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+
+
+def own(module: str, tests: Iterable[str]) -> list[str]:
+    """Of the tests that go through a function those of its own module."""
     files = tuple(f"tests/{name}.py::" for name in OWN[module])
-    return [item for item in items if item.nodeid.startswith(files)]
+    return [test for test in tests if test.startswith(files)]
 
 
 def _forget() -> None:
