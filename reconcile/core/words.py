@@ -45,8 +45,6 @@ def number(key: str) -> str:
 def _key(proof: Proof) -> str:
     if proof.kind == "email":
         return f"e-mail {proof.key}"
-    if proof.kind == "crm_id":
-        return f"its tag {proof.key}"
     return f"number {number(proof.key)}"
 
 

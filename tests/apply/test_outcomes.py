@@ -91,7 +91,10 @@ def test_a_canary_that_is_still_there_stops_the_run(evening, company):
     assert evening.outcomes == {5: Outcome.UNCONFIRMED, 6: Outcome.NOT_ATTEMPTED}
     assert evening.journal == {5: Outcome.UNCONFIRMED}
     assert evening.report.exit_code == Exit.PBX
+    assert "Stopped: contact 5: " in evening.report.headline
     assert "still there" in evening.report.headline
+    assert evening.detail(6).startswith("the run stopped: contact 5: ")
+    assert {c.guard for c in evening.report.contacts if c.outcome} == {DeleteGuard.ETAG}
     assert (len(evening.deletes(5)), evening.wire(6)) == (1, [])
     all_stays(company, 5, 6)
 
@@ -632,7 +635,9 @@ def test_what_had_an_effect_is_looked_at_and_not_sent_again(evening, fault):
     evening.apply()
     assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
     assert evening.wire(5) == ["GET", "DELETE", "GET"]
-    assert "a look showed" in evening.detail(5)
+    answer = f"3CX answered {fault['status']}" if "status" in fault else "no answer came back"
+    assert evening.detail(5).startswith(answer)
+    assert evening.detail(5).endswith("; a look showed that it is gone")
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}])
