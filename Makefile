@@ -69,6 +69,7 @@ whole: measured
 fix: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m reconcile.report.schema > docs/report.schema.json
 
 bench: $(READY)
 	$(BIN)/python benchmarks/dry_run.py

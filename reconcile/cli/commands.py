@@ -304,6 +304,23 @@ def explain(
     return 0
 
 
+@group.command()
+@click.argument("before", metavar="RUN", type=int)
+@click.argument("now", metavar="[RUN]", type=int, required=False)
+@_FULL
+@_JSON
+@click.pass_context
+def diff(context: click.Context, before: int, now: int | None, *, full: bool, as_json: bool) -> int:
+    """What became of the contacts from one RUN to another, or to the latest."""
+    from reconcile.cli import show
+    from reconcile.report import diff as comparing
+
+    config = _config(context)
+    found = comparing.diff(config.path(config.report.directory), before, now)
+    click.echo(show.as_json(found) if as_json else show.difference(found, full=full))
+    return 0
+
+
 # ---------------------------------------------------------------------------- by hand
 
 

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from reconcile.doctor import Check
     from reconcile.model import ProtectionRecord, RunRecord
     from reconcile.ownership import Adoption
+    from reconcile.report.diff import Changed, Difference
     from reconcile.report.explain import Explained, Explanation
     from reconcile.report.model import ContactPart
     from reconcile.restoring import Drill, Restored
     from reconcile.store.migrate import CheckResult
     from reconcile.store.purging import PurgeResult
+
+
+_LISTED: Final = 20
+"""So many contacts of a kind of change are shown, unless all are asked for."""
 
 
 def as_json(value: Any) -> str:  # noqa: ANN401 - any of our frozen dataclasses, or several
@@ -72,6 +77,29 @@ def history(runs: Sequence[RunRecord]) -> str:
     ]
     title = f"{'run':>6}  {'started (UTC)':<16}  {'command':<14} {'status':<15} {'exit':>3}"
     return _lines([f"{title} {'digest':<12}  headline", *rows])
+
+
+def difference(found: Difference, *, full: bool) -> str:
+    """What became of the contacts, by what they are from and to."""
+    from reconcile.report.diff import kinds
+
+    same = f"{found.unchanged:,} contacts are as they were."
+    lines = [f"From run {found.before} to run {found.now}: {len(found.changed):,} changed, {same}"]
+    for was, became, changes in kinds(found):
+        lines += ["", f"{_verdict(was)} → {_verdict(became)} ({len(changes):,})"]
+        shown = changes if full else changes[:_LISTED]
+        lines += [f"{c.id:>8}  {_who(c)}{f': {c.reason}' if c.reason else ''}" for c in shown]
+        if len(changes) > len(shown):
+            lines.append(f"          … and {len(changes) - len(shown):,} more; all of them: --full")
+    return _lines(lines)
+
+
+def _verdict(name: str) -> str:
+    return name.replace("_", " ") or "not there"
+
+
+def _who(change: Changed) -> str:
+    return ", ".join(filter(None, (change.name, change.company))) or "no name"
 
 
 def state(result: CheckResult) -> str:

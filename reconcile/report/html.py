@@ -93,8 +93,12 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """What the template prints: text of others is made printable, before it is escaped."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """What the template prints: text that could act is made printable, before it is escaped."""
+    return value if not isinstance(value, str) or value.isprintable() else _inert(value)
+
+
+def _inert(text: str) -> str:
+    return text if isinstance(text, Markup) else printable(text)
 
 
 def _hash(text: str) -> str:

@@ -40,6 +40,11 @@ def test_the_way_of_a_leaver_is_explained_run_by_run(office):
     assert "outcome: deleted (" in done.out
     assert "; guard etag)" in done.out
     assert f"next: to undo: reconcile restore --contact {leaver['Id']}" in done.out
+    between = office("diff", 1)
+    assert between.code == 0
+    assert between.out.startswith("From run 1 to run 3: ")
+    assert f"matched → deleted (1)\n{leaver['Id']:>8}  {name}" in between.out
+    assert json.loads(office("diff", 2, 3, "--json").out)["changed"][0]["before"] == "delete"
     for said, run, command in ((first, 1, "plan"), (due, 2, "plan"), (done, 3, "apply")):
         for text in shown:
             assert text.format(run, command) in said.out
