@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OWN: Final = {
     "reconcile.apply": ("apply/test_outcomes", "runs/test_corners", "runs/test_holding"),
-    "reconcile.approval": ("test_approval", "runs/test_corners"),
+    "reconcile.approval": ("test_approval", "runs/test_approving", "runs/test_corners"),
     "reconcile.hold": ("runs/test_holding",),
     "reconcile.core.countries": ("core/test_countries",),
     "reconcile.core.differences": ("core/test_differences", "core/test_match"),

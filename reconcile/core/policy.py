@@ -42,7 +42,7 @@ def loosened(before: str, now: str) -> tuple[str, ...]:
 
 
 def _differences(before: str, now: str) -> Iterator[tuple[bool, str]]:
-    old, new = json.loads(before or "{}"), json.loads(now)
+    old, new = json.loads(before or "{}"), json.loads(now or "{}")
     for key in sorted(old.keys() & new.keys()):
         if old[key] != new[key]:
             words = f"{key} {_shown(old[key])} → {_shown(new[key])}"

@@ -64,6 +64,7 @@ def test_compare_is_looser_than_etag_and_not_the_other_way():
 
 def test_of_a_policy_that_is_not_known_nothing_is_looser():
     assert policy.loosened("", policy.written(BEFORE)) == ()
+    assert policy.changed(policy.written(BEFORE), "") == ()
 
 
 def test_a_key_that_an_older_version_did_not_have_is_not_compared():

@@ -51,6 +51,11 @@ def test_names_compare_without_order_titles_and_invisible_characters(one, other)
     assert name_key(one) == name_key(other)
 
 
+@pytest.mark.parametrize("name", ["Jo O'Brien", "Jo O\u2019Brien", "Jo OBrien"])
+def test_an_apostrophe_parts_no_name(name):
+    assert name_key(name) == "jo obrien"
+
+
 def test_a_name_of_nothing_but_a_title_is_still_a_name():
     assert name_key("Herr") == "herr"
 

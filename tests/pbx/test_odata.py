@@ -166,10 +166,10 @@ def test_a_contact_without_a_proper_id_spoils_the_page(bad: object) -> None:
     ("answer", "words"),
     [
         (b"<html><title>3CX &amp; more</title><body>Log in</body>", 'titled "3CX & more"'),
-        (b"", "nothing where JSON belongs"),
+        (b"", "3CX answered with nothing where JSON belongs."),
         (b'{"value":[{"Id":1}', "broken JSON"),
-        (b"[1]", "no object"),
-        (b'{"value":{}}', "without a list"),
+        (b"[1]", "3CX answered with JSON that is no object."),
+        (b'{"value":{}}', "with a listing without a list of contacts in `value`."),
         (b'{"value":[1]}', "without a list"),
         (b"{}", "without a list"),
         (b'{"error":{"message":"database down"}}', "database down"),
@@ -188,6 +188,49 @@ def test_a_page_that_is_none_is_not_believed(answer: bytes, words: str) -> None:
     assert caught.value.hint == (
         "Check pbx.url and what stands between here and the PBX, then: reconcile doctor"
     )
+
+
+def test_a_property_that_is_called_error_spoils_nothing() -> None:
+    assert odata.parse_page(body({"value": [], "error": None})).ids == []
+    contact, _ = odata.parse_contact(body({"Id": 1, "error": "none"}))
+    assert contact.fields == {"error": "none"}
+
+
+@pytest.mark.parametrize(("count", "read"), [(0, 0), (1, 1), (-1, None)])
+def test_a_count_is_nothing_below_zero(count: int, read: int | None) -> None:
+    assert odata.parse_page(body({"value": [], "@odata.count": count})).count == read
+
+
+def test_ids_go_up_to_what_3cx_can_hold() -> None:
+    assert odata.parse_page(body({"value": [{"Id": odata.MAX_ID}]})).ids == [odata.MAX_ID]
+
+
+def test_a_text_or_a_contact_may_be_so_large_and_no_larger() -> None:
+    long, many = odata.MAX_TEXT, odata.MAX_PROPERTIES
+    entity = {"Id": 1, "Note": "x" * long}
+    assert odata.parse_page(body({"value": [entity]})).columns["Note"] == ["x" * long]
+    with pytest.raises(PbxUntrusted, match=f"a contact with a text of {long + 1:,} characters"):
+        odata.parse_page(body({"value": [{**entity, "Note": "x" * (long + 1)}]}))
+    names = {"Id": 1} | {f"P{n}": "x" for n in range(many - 1)}
+    assert len(odata.parse_page(body({"value": [names]})).columns) == many - 1
+    with pytest.raises(PbxUntrusted, match=f"contacts of {many + 1:,} properties"):
+        odata.parse_page(body({"value": [{**names, "More": ""}]}))
+
+
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        ([None, None], ["", ""]),
+        (["a", "b"], ["a", "b"]),
+        (["a", None], ["a", ""]),
+        (["a", 5], ["a", "5"]),
+        ([None, ["a"]], ["", '["a"]']),
+        (["ä", {"b": "ä", "a": 1}], ["ä", '{"a":1,"b":"ä"}']),
+    ],
+)
+def test_a_column_is_text_whatever_its_values_are(values: list[Any], column: list[str]) -> None:
+    entities = [{"Id": at, "P": value} for at, value in enumerate(values, start=1)]
+    assert odata.parse_page(body({"value": entities})).columns["P"] == column
 
 
 def test_json_with_a_byte_order_mark_is_read() -> None:
