@@ -16,7 +16,7 @@ from reconcile import __version__
 from reconcile.cli.crash import without_secrets
 
 COMMANDS = (
-    "adopt apply columns contact db demo doctor explain freeze history init plan protect release"
+    "adopt apply columns contact db demo diff doctor explain freeze history init plan protect release"
     " report restore run sandbox schedule"
 ).split()
 HEAVY = {
