@@ -60,13 +60,13 @@ def _config(context: click.Context) -> Config:
     return config.load(context.obj)
 
 
-def _print(report: Report, shape: str, *, full: bool = False) -> int:
+def _print(report: Report, form: str, *, full: bool = False) -> int:
     """The report to stdout; gives its exit code."""
-    from reconcile.report import shapes
+    from reconcile.report import forms
 
     code = int(report.exit_code)
     try:
-        shapes.write(report, sys.stdout, shape, full=full)
+        forms.write(report, sys.stdout, form, full=full)
         sys.stdout.flush()
     except BrokenPipeError:
         return unread(code)
@@ -247,7 +247,7 @@ def schedule(context: click.Context) -> int:
 @click.argument("run_id", metavar="[RUN]", type=int, required=False)
 @click.option(
     "--format",
-    "shape",
+    "form",
     type=click.Choice(["text", "html", "csv", "markdown", "json"]),
     default="text",
     show_default=True,
@@ -255,13 +255,13 @@ def schedule(context: click.Context) -> int:
 )
 @_FULL
 @click.pass_context
-def report(context: click.Context, run_id: int | None, shape: str, *, full: bool) -> int:
+def report(context: click.Context, run_id: int | None, form: str, *, full: bool) -> int:
     """Print the report of RUN, or of the latest run, again."""
     from reconcile.report import files
 
     config = _config(context)
     found = files.read(config.path(config.report.directory), run_id)
-    _print(found, shape, full=full)
+    _print(found, form, full=full)
     return 0
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from pydantic import ValidationError
 
 from reconcile.errors import StateError, UsageError
+from reconcile.report.forms import utf8
 from reconcile.report.model import Report
-from reconcile.report.shapes import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,15 +37,22 @@ def check_writable(directory: Path) -> None:
 
 
 def write(report: Report, directory: Path) -> Path:
-    """Write both files of a recorded run and point `latest` at them; gives report.json's path."""
+    """Write both files of a recorded run and point `latest` at them; gives report.json's path.
+
+    The page comes last: the next run and every other form need report.json only.
+    """
     file = path(directory, report.run.id or 0)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         put(report, file)
-        put_page(report, page(directory, report.run.id or 0))
         _point_latest(directory, file.parent.name)
     except OSError as error:
         done = "What the run did stands in the state; only its report is missing."
+        raise unwritable(directory, error, consequence=done) from error
+    try:
+        put_page(report, page(directory, report.run.id or 0))
+    except OSError as error:
+        done = "What the run did stands in the state and in report.json; only the page is missing."
         raise unwritable(directory, error, consequence=done) from error
     return file
 

@@ -111,9 +111,10 @@ def _forget_in(directory: Path, run: int, person: _Person) -> bool:
         after = person.gone_from_report(before)
         changed = after != before
         if changed:
-            _in_place(files.path(directory, run), lambda path: files.put(after, path))
+            # The report last: as long as it tells of the person, the same again changes both.
             if page.exists():
                 _in_place(page, lambda path: files.put_page(after, path))
+            _in_place(files.path(directory, run), lambda path: files.put(after, path))
     elif page.exists():
         page.unlink()
         changed = True

@@ -36,8 +36,8 @@ _BAR: Final = 16
 """Width of a run in the picture of the last runs, in its own units; the height of a full bar is
 `_HEIGHT`."""
 _HEIGHT: Final = 80
-_PIECES: Final = 256
-"""So many pieces of the page are written at once."""
+_SHOWN: Final = 1000
+"""So many rows of a list are shown at once on a screen; all are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,8 @@ class Bar:
 
 
 def render(report: Report, file: IO[str]) -> None:
-    """Write the page; it is made piece by piece, as it may have 20,000 rows."""
-    stream = _environment().get_template("report.html").stream(_said(report))
-    stream.enable_buffering(_PIECES)
-    file.writelines(stream)
+    """Write the page, a list at a time, as one may have 20,000 rows."""
+    file.writelines(_environment().get_template("report.html").generate(_said(report)))
 
 
 @cache
@@ -88,7 +86,8 @@ def _environment() -> Environment:
     )
     for name, file in (("style", "report.css"), ("script", "report.js"), ("early", "early.js")):
         text = files("reconcile.report").joinpath("templates", file).read_text(encoding="utf-8")
-        environment.globals |= {name: Markup(text), f"{name}_hash": _hash(text)}  # noqa: S704
+        own = Markup(text)  # noqa: S704 - a file of ours, nothing of it is from anybody else
+        environment.globals |= {name: own, f"{name}_hash": _hash(text)}
     return environment
 
 
@@ -121,6 +120,7 @@ def _said(report: Report) -> dict[str, object]:
         "sides": (_side("3CX", report.counts.pbx), _side("CRM", report.counts.crm)),
         "lists": told.lists(report),
         "heads": _HEADS,
+        "shown": _SHOWN,
         "tables": list(_tables(report)),
         "bars": _bars(report.trend),
         "height": _HEIGHT,

@@ -41,7 +41,8 @@ def report(run_id=3) -> Report:
 def test_a_report_is_written_privately_and_latest_leads_to_it(tmp_path):
     path = files.write(report(), tmp_path / "reports")
     assert path == tmp_path / "reports" / "run-000003" / "report.json"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    page = files.page(tmp_path / "reports", 3)
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(page.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert files.read(tmp_path / "reports") == files.read(tmp_path / "reports", 3) == report()
     files.write(report(4), tmp_path / "reports")
@@ -69,6 +70,14 @@ def test_a_folder_that_can_not_be_written_is_a_state_error(tmp_path):
         files.check_writable(tmp_path / "file")
     with pytest.raises(StateError, match="No report can be written"):
         files.write(report(), tmp_path / "file")
+
+
+def test_a_page_that_can_not_be_written_leaves_the_report_for_the_next_run(tmp_path):
+    files.page(tmp_path, 3).mkdir(parents=True)
+    with pytest.raises(StateError, match="No report can be written") as caught:
+        files.write(report(), tmp_path)
+    assert caught.value.consequence.endswith("only the page is missing.")
+    assert files.latest(tmp_path) == report()
 
 
 def test_a_name_that_is_taken_by_a_folder_leaves_nothing_half_written(tmp_path):

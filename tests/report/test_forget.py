@@ -77,6 +77,19 @@ def test_the_page_of_the_report_is_made_anew_without_the_person(reports):
     assert page.stat().st_mtime == 1000
 
 
+def test_where_the_page_can_not_be_made_anew_the_same_again_cleans_both(reports):
+    page = files.page(reports, 12)
+    page.unlink()
+    page.mkdir()
+    with pytest.raises(StateError, match="No report can be written"):
+        forget(reports, frozenset({1}))
+    page.rmdir()
+    page.write_text("Ann Lee", "utf-8")
+    assert forget(reports, frozenset({1})) == 1
+    assert "Ann Lee" not in page.read_text("utf-8")
+    assert files.read(reports, 12).drift == ()
+
+
 def test_what_the_lists_say_of_the_person_is_gone(reports):
     forget(reports, frozenset({1}))
     after = files.read(reports, 12)

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const LIMIT = 1000; // rows of a list that are shown at once; as in the template
+  const LIMIT = Number(document.querySelector("#lists").dataset.shown); // rows of a list at once
   const form = document.querySelector(".search");
   const search = document.querySelector("#search");
   const only = document.querySelector("#only");

@@ -1,4 +1,4 @@
-"""Which renderer writes a report in which form."""
+"""The forms of a report, and which renderer writes each."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from reconcile.report.model import Report
 
 
-def write(report: Report, out: TextIO, shape: str, *, full: bool = False) -> None:
+def write(report: Report, out: TextIO, form: str, *, full: bool = False) -> None:
     """The report in one of its forms; `full` gives every row to those that are cut short."""
     out.flush()
-    match shape:
+    match form:
         case "html":
             from reconcile.report import html
 
