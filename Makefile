@@ -14,7 +14,7 @@ PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 WHOLE := $(addprefix tests/,book browser contract crash hostile machine scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
   crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py \
-  test_packaging.py)
+  pbx/test_large.py test_packaging.py)
 # Folders with tests that a check runs in part (tests/amounts.py).
 IN_PART = $(sort $(dir $(shell grep -rlE '^from amounts import .*(amount\b|PROVE)' tests --include='*.py')))
 

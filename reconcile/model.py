@@ -617,6 +617,17 @@ class Finding:
     exit_code: Exit = Exit.APPROVAL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What a guard saw, whether or not it is a finding."""
+
+    code: str
+    observed: str
+    limit: str
+    level: Level | None
+    """Of the finding; None where the value is within its limit."""
+
+
 PLAN_SCHEMA: Final = "reconcile-plan/2"
 """Of a plan's canonical JSON; a plan that another version has stored isn't understood."""
 

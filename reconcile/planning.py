@@ -163,26 +163,25 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         decisions = plan.without_deletes(decisions)
     fingerprint = plan.rules_fingerprint(crm_side.source, rules)
     probe = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
-    findings = guards.evaluate(
-        guards.Facts(
-            source=crm_side.source,
-            pbx=pbx_side,
-            matching=matching,
-            decisions=decisions,
-            ledger=view,
-            limits=config.limits(),
-            rules=fingerprint,
-            delete_guard=config.pbx.delete_guard,
-            probe=probe,
-            immediate=request.immediate,
-            history=history,
-            policy=config.allowed(),
-            asks_manifest=config.crm.manifest != "ignore",
-            lost_sentinels=sides.absent_ids(crm_side.records, config.crm.sentinels),
-            kept_protections=_kept(config, view),
-            stop_file=hold.stop_file(config),
-        )
+    facts = guards.Facts(
+        source=crm_side.source,
+        pbx=pbx_side,
+        matching=matching,
+        decisions=decisions,
+        ledger=view,
+        limits=config.limits(),
+        rules=fingerprint,
+        delete_guard=config.pbx.delete_guard,
+        probe=probe,
+        immediate=request.immediate,
+        history=history,
+        policy=config.allowed(),
+        asks_manifest=config.crm.manifest != "ignore",
+        lost_sentinels=sides.absent_ids(crm_side.records, config.crm.sentinels),
+        kept_protections=_kept(config, view),
+        stop_file=hold.stop_file(config),
     )
+    findings = guards.evaluate(facts)
     made = Plan(
         pbx_url=pbx_side.url,
         immediate=request.immediate,
@@ -199,6 +198,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         result=replace(
             empty,
             findings=(*guards.with_digest(findings, made.digest), *empty.findings),
+            measures=guards.measures(facts),
             crm=crm_side,
             pbx=pbx_side,
             matching=matching,

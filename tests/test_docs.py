@@ -12,6 +12,7 @@ import pytest
 from reconcile.cli.commands import group
 from reconcile.config import Document
 from reconcile.model import Acceptance, EtagKind, Exit, IfMatch, Outcome, Verdict
+from reconcile.report import told
 
 ROOT = Path(__file__).parent.parent
 DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -80,6 +81,11 @@ def test_every_finding_is_in_the_manual():
     missing = {c for c in finding_codes() if f"`{c}`" not in DOCS["verdicts.md"]}
     assert missing == set()
     assert len(finding_codes()) > 15
+
+
+def test_every_guard_has_a_name_that_a_person_reads():
+    guarding = (ROOT / "reconcile" / "core" / "guards.py").read_text("utf-8")
+    assert set(told.GUARDS) == set(re.findall(r"code=\"([a-z_]+)\"", guarding))
 
 
 def test_the_commands_of_the_readme_exist():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reconcile.core import policy
 from reconcile.model import (
@@ -26,6 +26,7 @@ from reconcile.model import (
     LedgerView,
     Level,
     Matching,
+    Measure,
     PbxSnapshot,
     Probe,
     Strength,
@@ -35,6 +36,7 @@ from reconcile.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
 DIGEST: Final = "DIGEST"
 """Stands in hints for the plan's digest, which also covers what is asked for; see `with_digest`."""
@@ -113,8 +115,34 @@ class Facts:
         return sum(1 for i in self.pbx.ids if i in self.ledger.claims or i in owned)
 
 
+class Judged(NamedTuple):
+    """What a guard has to say, and whether it says it: a value within its limit is no finding."""
+
+    stands: bool
+    finding: Finding
+
+
 def evaluate(facts: Facts) -> tuple[Finding, ...]:
     """Every finding, the gravest first."""
+    order = (Level.BLOCK, Level.APPROVE, Level.INFO)
+    found = [judged.finding for judged in _judged(facts) if judged.stands]
+    return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
+
+
+def measures(facts: Facts) -> tuple[Measure, ...]:
+    """What each guard saw and what its limit is, in the order in which they look."""
+    return tuple(
+        Measure(
+            code=finding.code,
+            observed=finding.observed,
+            limit=finding.limit,
+            level=finding.level if stands else None,
+        )
+        for stands, finding in _judged(facts)
+    )
+
+
+def _judged(facts: Facts) -> Iterator[Judged]:
     guards = (
         _empty_listing,
         _shrunk_listing,
@@ -141,9 +169,7 @@ def evaluate(facts: Facts) -> tuple[Finding, ...]:
         _held,
         _kept_protections,
     )
-    order = (Level.BLOCK, Level.APPROVE, Level.INFO)
-    found = [finding for guard in guards for finding in guard(facts)]
-    return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
+    return (judged for guard in guards for judged in guard(facts))
 
 
 def doubts(findings: tuple[Finding, ...]) -> tuple[str, ...]:
@@ -180,28 +206,31 @@ def accepts(findings: tuple[Finding, ...], *, approved: bool) -> bool:
 # ---------------------------------------------------------------------------- the reads
 
 
-def _empty_listing(facts: Facts) -> Iterator[Finding]:
-    if not len(facts.pbx):
-        yield Finding(
+def _empty_listing(facts: Facts) -> Iterator[Judged]:
+    yield Judged(
+        not len(facts.pbx),
+        Finding(
             code="pbx_empty",
             level=Level.BLOCK,
             subject=Subject.PBX,
-            observed="0 contacts",
+            observed=f"{len(facts.pbx)} contacts",
             limit="at least 1",
             message="3CX answered with an empty list of contacts. That is what missing rights or"
             " trouble with its database look like, so it is not believed.",
             hint="reconcile doctor",
             exit_code=Exit.PBX,
-        )
+        ),
+    )
 
 
-def _shrunk_listing(facts: Facts) -> Iterator[Finding]:
+def _shrunk_listing(facts: Facts) -> Iterator[Judged]:
     """Claimed contacts that nobody of us deleted: to release their claims is to forget them."""
     claimed = facts.ledger.claims.keys()
     lost = len(claimed - set(facts.pbx.ids)) if len(facts.pbx) else 0
     percent = _percent(lost, len(claimed))
-    if lost > _VANISHED_FLOOR and percent > _VANISHED_PERCENT and not facts.history:
-        yield _approve(
+    yield Judged(
+        lost > _VANISHED_FLOOR and percent > _VANISHED_PERCENT and not facts.history,
+        _approve(
             code="pbx_shrank",
             subject=Subject.PBX,
             observed=f"{lost} of {len(claimed)} claimed contacts ({percent:.1f} %) are not there",
@@ -209,15 +238,17 @@ def _shrunk_listing(facts: Facts) -> Iterator[Finding]:
             message="Many contacts that matched before are no longer in 3CX, and this program did"
             " not delete them: it was emptied by hand, put back from an old backup, or lists only a"
             " part of them.",
-        )
+        ),
+    )
 
 
-def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
-    if facts.ledger.unresolved:
-        open_ones = facts.ledger.unresolved
-        ids = ", ".join(str(action.contact_id) for action in open_ones)
-        whose = f"contact {ids}" if len(open_ones) == 1 else f"the contacts {ids}"
-        yield Finding(
+def _unresolved_intents(facts: Facts) -> Iterator[Judged]:
+    open_ones = facts.ledger.unresolved
+    ids = ", ".join(str(action.contact_id) for action in open_ones)
+    whose = f"contact {ids}" if len(open_ones) == 1 else f"the contacts {ids}"
+    yield Judged(
+        bool(open_ones),
+        Finding(
             code="unresolved_intents",
             level=Level.BLOCK,
             subject=Subject.STATE,
@@ -226,38 +257,49 @@ def _unresolved_intents(facts: Facts) -> Iterator[Finding]:
             message=f"An earlier run left open what became of {whose}, and 3CX could not be asked.",
             hint="reconcile doctor, then: reconcile plan",
             exit_code=Exit.STATE,
-        )
-
-
-def _older_export(facts: Facts) -> Iterator[Finding]:
-    newest, last = facts.ledger.newest_generated_at, facts.ledger.last_accepted
-    repeated = last is not None and last.sha256 == facts.source.content
-    if newest is None or facts.source.generated_at >= newest or repeated:
-        return
-    if newest > facts.pbx.read_at:
-        yield _approve(
-            code="clock_moved",
-            subject=Subject.EXPORT,
-            observed=f"{_time(facts.source.generated_at)}, now {_time(facts.pbx.read_at)}",
-            limit=f"not before {_time(newest)}",
-            message="The last accepted export is dated in the future: a clock was ahead then, or"
-            " is behind now. So nobody can tell which export is the newer one.",
-        )
-        return
-    yield Finding(
-        code="export_older",
-        level=Level.BLOCK,
-        subject=Subject.EXPORT,
-        observed=_time(facts.source.generated_at),
-        limit=f"not before {_time(newest)}",
-        message=f"{facts.source.name} is older than the last accepted export. Whoever came"
-        " into the CRM since then would look absent.",
-        hint="put the newest export in place, then: reconcile plan",
-        exit_code=Exit.EXPORT,
+        ),
     )
 
 
-def _repeated_export(facts: Facts) -> Iterator[Finding]:
+def _older_export(facts: Facts) -> Iterator[Judged]:
+    """Content that was accepted before is none the newer for its time, and none the older."""
+    newest, last = facts.ledger.newest_generated_at, facts.ledger.last_accepted
+    if newest is None:
+        return
+    repeated = last is not None and last.sha256 == facts.source.content
+    older = facts.source.generated_at < newest and not repeated
+    ahead = newest > facts.pbx.read_at
+    if older and ahead:
+        yield Judged(stands=True, finding=_moved_clock(facts, newest))
+        return
+    yield Judged(
+        older,
+        Finding(
+            code="export_older",
+            level=Level.BLOCK,
+            subject=Subject.EXPORT,
+            observed=_time(facts.source.generated_at),
+            limit=f"not before {_time(newest)}",
+            message=f"{facts.source.name} is older than the last accepted export. Whoever came"
+            " into the CRM since then would look absent.",
+            hint="put the newest export in place, then: reconcile plan",
+            exit_code=Exit.EXPORT,
+        ),
+    )
+
+
+def _moved_clock(facts: Facts, newest: datetime) -> Finding:
+    return _approve(
+        code="clock_moved",
+        subject=Subject.EXPORT,
+        observed=f"{_time(facts.source.generated_at)}, now {_time(facts.pbx.read_at)}",
+        limit=f"not before {_time(newest)}",
+        message="The last accepted export is dated in the future: a clock was ahead then, or"
+        " is behind now. So nobody can tell which export is the newer one.",
+    )
+
+
+def _repeated_export(facts: Facts) -> Iterator[Judged]:
     """An old file that was copied has a new time, and the content of long ago."""
     run_id = facts.ledger.run_with(facts.source.content)
     if run_id is not None:
@@ -271,8 +313,8 @@ def _repeated_export(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _history_export(facts: Facts) -> Iterator[Finding]:
-    if facts.history and not any(_older_export(facts)):
+def _history_export(facts: Facts) -> Iterator[Judged]:
+    if facts.history and not any(older.stands for older in _older_export(facts)):
         yield _inform(
             code="export_history",
             subject=Subject.EXPORT,
@@ -283,68 +325,79 @@ def _history_export(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _lost_sentinels(facts: Facts) -> Iterator[Finding]:
+def _lost_sentinels(facts: Facts) -> Iterator[Judged]:
     """Records that are always there: without one of them, others may lack just as well."""
     lost = facts.lost_sentinels
-    if lost and not facts.history:
-        yield Finding(
+    yield Judged(
+        bool(lost) and not facts.history,
+        Finding(
             code="sentinel_missing",
             level=Level.BLOCK,
             subject=Subject.EXPORT,
-            observed=f"{len(lost)} missing: {_some(lost)}",
+            observed=f"{len(lost)} missing: {_some(lost)}" if lost else "none is missing",
             limit="all of crm.sentinels",
             message="The export lacks records that every export must hold: it may be filtered, cut"
             " off, or another company's.",
             hint="mend the export; if a sentinel has really left the CRM, name another one in"
             " crm.sentinels. Then: reconcile plan",
             exit_code=Exit.EXPORT,
-        )
+        ),
+    )
 
 
-def _missing_manifest(facts: Facts) -> Iterator[Finding]:
+def _missing_manifest(facts: Facts) -> Iterator[Judged]:
     """What was proved once is asked for ever after: a manifest that stays away is a fault."""
     lacking = facts.ledger.manifests - set(facts.source.manifest.split())
-    if lacking and facts.asks_manifest and not facts.history:
-        what = " and ".join(_MANIFESTS.get(kind, kind) for kind in sorted(lacking))
-        yield Finding(
+    if not facts.ledger.manifests or not facts.asks_manifest or facts.history:
+        return
+    what = " and ".join(_MANIFESTS.get(kind, kind) for kind in sorted(lacking))
+    yield Judged(
+        bool(lacking),
+        Finding(
             code="manifest_missing",
             level=Level.BLOCK,
             subject=Subject.EXPORT,
-            observed=f"no {what}",
+            observed=f"no {what}" if what else "nothing is missing",
             limit="as with an earlier accepted export",
             message="Earlier exports came with what this one lacks: the job that makes it may not"
             " have finished.",
             hint="let the export job finish, then: reconcile plan; if there will be none any more:"
             ' crm.manifest = "ignore"',
             exit_code=Exit.EXPORT,
-        )
+        ),
+    )
 
 
-def _shrunk_export(facts: Facts) -> Iterator[Finding]:
+def _shrunk_export(facts: Facts) -> Iterator[Judged]:
     last = _baseline(facts)
     if last is None:
         return
-    lost = last.records - facts.living
+    lost = max(last.records - facts.living, 0)
     percent = _percent(lost, last.records)
-    if lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent:
-        yield _approve(
+    yield Judged(
+        lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent,
+        _approve(
             code="export_shrank",
             subject=Subject.EXPORT,
             observed=f"{lost} fewer records ({percent:.1f} %): {facts.living}, were {last.records}",
             limit=f"{facts.limits.max_shrink_percent:g} % and {_SHRINK_FLOOR} records",
             message="The export has many fewer records than the last accepted one: a filter, a"
             " right or an error of the export may have left people out.",
-        )
+        ),
+    )
 
 
-def _shrinking_export(facts: Facts) -> Iterator[Finding]:
+def _shrinking_export(facts: Facts) -> Iterator[Judged]:
     """A slow loss is a loss too: the same limit over a week, since a person last approved."""
-    most = 0 if facts.history else facts.ledger.most_records
-    lost = most - facts.living
+    most = facts.ledger.most_records
+    if facts.history or not most:
+        return
+    lost = max(most - facts.living, 0)
     percent = _percent(lost, most)
-    is_slow = not any(_shrunk_export(facts))
-    if is_slow and lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent:
-        yield _approve(
+    is_slow = not any(shrunk.stands for shrunk in _shrunk_export(facts))
+    yield Judged(
+        is_slow and lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent,
+        _approve(
             code="export_shrinking",
             subject=Subject.EXPORT,
             observed=f"{lost} fewer records ({percent:.1f} %) in seven days: {facts.living}, were"
@@ -352,60 +405,74 @@ def _shrinking_export(facts: Facts) -> Iterator[Finding]:
             limit=f"{facts.limits.max_shrink_percent:g} % and {_SHRINK_FLOOR} records",
             message="The exports of this week have fewer and fewer records: many people have left,"
             " or the CRM's export loses some every night.",
-        )
+        ),
+    )
 
 
-def _moved_fill(facts: Facts) -> Iterator[Finding]:
+def _moved_fill(facts: Facts) -> Iterator[Judged]:
     last = _baseline(facts)
     if last is None:
         return
-    now = facts.matching.fill
-    moved = []
-    for column in _KEY_COLUMNS:
-        points = round((now.get(column, 0.0) - last.fill.get(column, 0.0)) * 100, 2)
-        if abs(points) > _FILL_POINTS and abs(points) / 100 * facts.living > _SMALL:
-            was, became = last.fill.get(column, 0.0), now.get(column, 0.0)
-            moved.append(f"{column} {was:.0%} → {became:.0%}")
-    if moved:
-        yield _approve(
+    moves = {column: _points(facts, last, column) for column in _KEY_COLUMNS}
+    most = max(map(abs, moves.values()))
+    moved = [
+        f"{column} {last.fill.get(column, 0.0):.0%} → {facts.matching.fill.get(column, 0.0):.0%}"
+        for column, points in moves.items()
+        if abs(points) > _FILL_POINTS and abs(points) / 100 * facts.living > _SMALL
+    ]
+    yield Judged(
+        bool(moved),
+        _approve(
             code="fill_moved",
             subject=Subject.EXPORT,
-            observed=", ".join(moved),
+            observed=", ".join(moved) or f"at most {most:.1f} points",
             limit=f"{_FILL_POINTS:g} points",
             message="Columns that contacts are matched by are filled differently than in the last"
             " accepted export: a column may have been renamed, swapped or emptied.",
-        )
+        ),
+    )
 
 
-def _lost_digits(facts: Facts) -> Iterator[Finding]:
+def _points(facts: Facts, last: AcceptedExport, column: str) -> float:
+    """By how many points of a hundred a column is filled more, or less, than it was."""
+    return round((facts.matching.fill.get(column, 0.0) - last.fill.get(column, 0.0)) * 100, 2)
+
+
+def _lost_digits(facts: Facts) -> Iterator[Judged]:
     """`4.91512E+11`: what a spreadsheet program makes of numbers that it saves as CSV."""
     lossy, numbers = facts.source.lossy, facts.source.numbers
     percent = _percent(lossy, numbers)
-    if lossy and percent >= _LOSSY_PERCENT and not facts.history:
-        yield _approve(
+    yield Judged(
+        bool(lossy) and percent >= _LOSSY_PERCENT and not facts.history,
+        _approve(
             code="numbers_lost",
             subject=Subject.EXPORT,
             observed=f"{lossy} of {numbers} numbers ({percent:.1f} %)",
             limit=f"less than {_LOSSY_PERCENT:g} %",
             message="Numbers of the export have lost their last digits (4.91512E+11): somebody"
             " saved it in a spreadsheet program. Who is only known by such a number looks absent.",
-        )
+        ),
+    )
 
 
-def _changed_rules(facts: Facts) -> Iterator[Finding]:
+def _changed_rules(facts: Facts) -> Iterator[Judged]:
     last = _baseline(facts)
-    if last is not None and last.rules != facts.rules:
-        yield _approve(
+    if last is None:
+        return
+    yield Judged(
+        last.rules != facts.rules,
+        _approve(
             code="rules_changed",
             subject=Subject.EXPORT,
             observed=facts.rules[:12],
             limit=last.rules[:12],
             message="What decides a match has changed since the last accepted run: the columns and"
             " how they are read, the region, the managed types, or the program's matcher.",
-        )
+        ),
+    )
 
 
-def _matched_share(facts: Facts) -> Iterator[Finding]:
+def _matched_share(facts: Facts) -> Iterator[Judged]:
     """Of the contacts that matched when last accepted, how many still do."""
     protected = {d.contact.id for d in facts.decisions if d.verdict is Verdict.PROTECTED}
     ours = {
@@ -418,118 +485,157 @@ def _matched_share(facts: Facts) -> Iterator[Finding]:
     if facts.history or not evidence:
         return
     share = 100 - _percent(lost, len(evidence))
-    if lost > _SMALL and share < facts.limits.min_matched_percent:
-        yield _approve(
+    yield Judged(
+        lost > _SMALL and share < facts.limits.min_matched_percent,
+        _approve(
             code="matched_share",
             subject=Subject.EXPORT,
             observed=f"{share:.1f} % ({len(evidence) - lost} of {len(evidence)})",
             limit=f"{facts.limits.min_matched_percent:g} %",
             message="Many contacts that matched the last accepted export match nothing in this"
             " one: it may be another company's, or its columns may be read wrongly.",
-        )
+        ),
+    )
 
 
 # ---------------------------------------------------------------------------- the deletes
 
 
-def _too_many_deletes(facts: Facts) -> Iterator[Finding]:
+def _too_many_deletes(facts: Facts) -> Iterator[Judged]:
     count = len(facts.deletes)
-    if count > facts.limits.max_deletes:
-        yield _approve(
+    yield Judged(
+        count > facts.limits.max_deletes,
+        _approve(
             code="too_many_deletes",
             observed=f"{count} deletes",
             limit=str(facts.limits.max_deletes),
             message="The plan deletes more contacts than policy.max_deletes allows at once."
             + _LEFT_OR_LACKING,
-        )
+        ),
+    )
 
 
-def _too_large_share(facts: Facts) -> Iterator[Finding]:
+def _too_large_share(facts: Facts) -> Iterator[Judged]:
     count = len(facts.deletes)
     percent = _percent(count, facts.claimed)
-    if count > _FEW and percent > facts.limits.max_delete_percent:
-        yield _approve(
+    yield Judged(
+        count > _FEW and percent > facts.limits.max_delete_percent,
+        _approve(
             code="too_large_share",
             observed=f"{count} of {facts.claimed} claimed contacts ({percent:.1f} %)",
             limit=f"{facts.limits.max_delete_percent:g} % and {_FEW}",
             message="The plan deletes a larger part of the claimed contacts than"
             " policy.max_delete_percent allows at once." + _LEFT_OR_LACKING,
-        )
+        ),
+    )
 
 
-def _too_many_in_a_week(facts: Facts) -> Iterator[Finding]:
+def _too_many_in_a_week(facts: Facts) -> Iterator[Judged]:
     before = facts.ledger.deleted_last_week
     count = before + len(facts.deletes)
     base = facts.claimed + before
     percent = _percent(count, base)
-    if facts.deletes and count > _WEEK_FLOOR and percent > facts.limits.max_weekly_percent:
-        yield _approve(
+    yield Judged(
+        bool(facts.deletes) and count > _WEEK_FLOOR and percent > facts.limits.max_weekly_percent,
+        _approve(
             code="too_many_in_a_week",
             observed=f"{count} of {base} in seven days ({percent:.1f} %), {before} of them done",
             limit=f"{facts.limits.max_weekly_percent:g} % and {_WEEK_FLOOR}",
             message="With this plan, more would be deleted in seven days than"
             " policy.max_weekly_percent allows: a slow loss is a loss too." + _LEFT_OR_LACKING,
+        ),
+    )
+
+
+def _lost_groups(facts: Facts) -> Iterator[Judged]:
+    """A company or a department of at least five that loses more than 30 %.
+
+    All that lose more; else the one that loses most.
+    """
+    losses = sorted(_losses(facts), key=lambda loss: -loss.percent)
+    lost = [loss for loss in losses if loss.percent > _GROUP_PERCENT]
+    for loss in sorted(lost, key=lambda loss: (loss.kind, loss.group)) or losses[:1]:
+        yield Judged(
+            bool(lost),
+            _approve(
+                code="group_lost",
+                observed=f"{loss.kind} {loss.group}: {loss.lost} of {loss.size}"
+                f" ({loss.percent:.0f} %)",
+                limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}",
+                message=f"One {loss.kind} would lose a large part of its contacts at once: it was"
+                " given up, or a filter of the export leaves it out.",
+            ),
         )
 
 
-def _lost_groups(facts: Facts) -> Iterator[Finding]:
-    """A company or a department of at least five that loses more than 30 %."""
-    for field, name in (("CompanyName", "company"), ("Department", "department")):
+class _Loss(NamedTuple):
+    kind: str
+    group: str
+    lost: int
+    size: int
+    percent: float
+
+
+def _losses(facts: Facts) -> Iterator[_Loss]:
+    """What each group of at least five would lose, if anything."""
+    for field, kind in (("CompanyName", "company"), ("Department", "department")):
         sizes = Counter(facts.pbx.column(field))
         losses = Counter(d.contact.field(field) for d in facts.deletes)
-        for group, lost in sorted(losses.items()):
-            percent = _percent(lost, sizes[group])
-            if group and sizes[group] >= _GROUP_SIZE and percent > _GROUP_PERCENT:
-                yield _approve(
-                    code="group_lost",
-                    observed=f"{name} {group}: {lost} of {sizes[group]} ({percent:.0f} %)",
-                    limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}",
-                    message=f"One {name} would lose a large part of its contacts at once: it was"
-                    " given up, or a filter of the export leaves it out.",
-                )
+        for group, lost in losses.items():
+            if group and sizes[group] >= _GROUP_SIZE:
+                yield _Loss(kind, group, lost, sizes[group], _percent(lost, sizes[group]))
 
 
-def _vetoes(facts: Facts) -> Iterator[Finding]:
+def _vetoes(facts: Facts) -> Iterator[Judged]:
     """More than one that is new: what a person has approved once is not asked again."""
     last = _baseline(facts)
     vetoed = vetoes_of(facts.decisions)
     known = last.vetoes if last else 0
-    if vetoed - known > 1:
-        yield _approve(
+    yield Judged(
+        vetoed - known > 1,
+        _approve(
             code="vetoes",
             subject=Subject.EXPORT,
             observed=f"{vetoed}, {known} of them known",
             limit="1 that is new",
             message="Contacts that look absent have numbers or addresses that the export still"
             " holds somewhere: a column may not be read (reconcile columns shows it).",
+        ),
+    )
+
+
+def _without_grace(facts: Facts) -> Iterator[Judged]:
+    if facts.immediate:
+        yield Judged(
+            bool(facts.deletes),
+            _approve(
+                code="without_grace",
+                observed="--now",
+                limit="",
+                message="The plan was made without grace, so only a person can apply it.",
+            ),
         )
 
 
-def _without_grace(facts: Facts) -> Iterator[Finding]:
-    if facts.immediate and facts.deletes:
-        yield _approve(
-            code="without_grace",
-            observed="--now",
-            limit="",
-            message="The plan was made without grace, so only a person can apply it.",
-        )
-
-
-def _loosened_policy(facts: Facts) -> Iterator[Finding]:
+def _loosened_policy(facts: Facts) -> Iterator[Judged]:
     """A limit that was raised to get past a stop lets through whatever was stopped."""
     last = _baseline(facts)
-    looser = policy.loosened(last.policy, facts.policy) if last else ()
-    if looser and facts.deletes:
-        yield _approve(
+    if last is None:
+        return
+    looser = policy.loosened(last.policy, facts.policy)
+    yield Judged(
+        bool(looser and facts.deletes),
+        _approve(
             code="policy_loosened",
-            observed=", ".join(looser),
+            observed=", ".join(looser) or "nothing is looser",
             limit="the policy of the last accepted run",
             message="The configuration allows more than it did in the last accepted run; a person"
             " approves that once.",
-        )
+        ),
+    )
 
 
-def _held(facts: Facts) -> Iterator[Finding]:
+def _held(facts: Facts) -> Iterator[Judged]:
     """Deletes that wait for a date or for a file to go: wanted, so nothing that must be mended."""
     if facts.stop_file:
         yield _inform(
@@ -548,7 +654,7 @@ def _held(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _kept_protections(facts: Facts) -> Iterator[Finding]:
+def _kept_protections(facts: Facts) -> Iterator[Judged]:
     if kept := facts.kept_protections:
         yield _inform(
             code="protection_kept",
@@ -559,25 +665,30 @@ def _kept_protections(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _delete_guard(facts: Facts) -> Iterator[Finding]:
+def _delete_guard(facts: Facts) -> Iterator[Judged]:
     """Section 6: `etag` deletes only where a stale ETag was proved to be refused."""
     if facts.delete_guard is DeleteGuard.COMPARE:
         return
     impossible = _impossible(facts.probe, facts.pbx.etag_kind) if len(facts.pbx) else ""
     if impossible:
         found = _unavailable(impossible)
-        yield found if facts.deletes else replace(found, level=Level.INFO)
-    elif facts.probe is None or facts.probe.if_match is not IfMatch.ENFORCED:
-        yield Finding(
+        told = found if facts.deletes else replace(found, level=Level.INFO)
+        yield Judged(stands=True, finding=told)
+        return
+    proved = facts.probe is not None and facts.probe.if_match is IfMatch.ENFORCED
+    yield Judged(
+        not proved,
+        Finding(
             code="delete_guard_unproven",
             level=Level.INFO,
             subject=Subject.DELETES,
-            observed="not proved on this version of 3CX yet",
+            observed="proved" if proved else "not proved on this version of 3CX yet",
             limit=_ETAG_GUARD,
             message="Before the first delete it will be proved, on a throw-away contact of our"
             " own, that 3CX refuses a stale ETag; without that proof nothing is deleted.",
             hint="reconcile doctor --probe",
-        )
+        ),
+    )
 
 
 def unguarded(probe: Probe | None, listed: EtagKind) -> Finding | None:
@@ -655,15 +766,19 @@ def _inform(
     message: str,
     hint: str,
     subject: Subject = Subject.DELETES,
-) -> Finding:
-    return Finding(
-        code=code,
-        level=Level.INFO,
-        subject=subject,
-        observed=observed,
-        limit="",
-        message=message,
-        hint=hint,
+) -> Judged:
+    """What is only said where it is so: it has no limit."""
+    return Judged(
+        stands=True,
+        finding=Finding(
+            code=code,
+            level=Level.INFO,
+            subject=subject,
+            observed=observed,
+            limit="",
+            message=message,
+            hint=hint,
+        ),
     )
 
 

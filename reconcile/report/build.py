@@ -21,6 +21,7 @@ from reconcile.model import (
     IfMatch,
     Level,
     Matching,
+    Measure,
     Outcome,
     PbxSnapshot,
     Plan,
@@ -37,6 +38,7 @@ from reconcile.report.model import (
     DriftPart,
     DuplicatePart,
     FindingPart,
+    GuardPart,
     MissingPart,
     PbxPart,
     PreviousPart,
@@ -73,6 +75,7 @@ class Result:
     version: str
     delete_guard: DeleteGuard
     findings: tuple[Finding, ...] = ()
+    measures: tuple[Measure, ...] = ()
     crm: CrmSnapshot | None = None
     pbx: PbxSnapshot | None = None
     matching: Matching | None = None
@@ -113,6 +116,10 @@ def build(
         pbx=_pbx(result),
         counts=_counts(result),
         findings=tuple(_finding(f) for f in result.findings),
+        guards=tuple(
+            GuardPart(code=m.code, observed=m.observed, limit=m.limit, level=m.level)
+            for m in result.measures
+        ),
         contacts=contacts,
         drift=_drift(matching),
         missing=_missing(matching),

@@ -114,6 +114,10 @@ def _said(report: Report) -> dict[str, object]:
         "run": told.which_run(report),
         "next": told.next_step(report),
         "levels": LEVELS,
+        "guards": [
+            (told.guard(g.code), g.observed, g.limit, told.says(g.level), g.level or "fine")
+            for g in report.guards
+        ],
         "age": _age(report),
         "probed": told.probed(pbx) if pbx else "",
         "compare": told.narrows(pbx) if pbx else "",

@@ -16,7 +16,7 @@ from reconcile.report.inert import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconcile.report.model import ContactPart, FindingPart, Report
+    from reconcile.report.model import ContactPart, FindingPart, GuardPart, Report
 
 _LEVELS: Final = {Level.BLOCK: "Stops it", Level.APPROVE: "Asks a person", Level.INFO: "To know"}
 _LISTED: Final = 50
@@ -24,7 +24,7 @@ _LISTED: Final = 50
 
 
 def render(report: Report, file: IO[str], *, full: bool = False) -> None:
-    """Write the report; with `full`, every row of every list."""
+    """Write the report; with `full`, every guard and every row of every list."""
     for line in _lines(report, None if full else _LISTED):
         file.write(f"{line}\n")
 
@@ -37,6 +37,9 @@ def _lines(report: Report, limit: int | None) -> Iterator[str]:
     yield ""
     yield from _inputs(report)
     yield from map(_finding, report.findings)
+    if limit is None and report.guards:
+        yield from ("", "| Guard | Seen | Limit | Says |", "|---|---|---|---|")
+        yield from map(_guard, report.guards)
     for found in told.lists(report):
         if found.rows:
             yield from ("", f"### {found.title} ({len(found.rows):,})", "", found.lead, "")
@@ -60,6 +63,11 @@ def _finding(finding: FindingPart) -> str:
     limit = f" (limit {code(finding.limit)})" if finding.limit else ""
     said = f"**{_LEVELS[finding.level]}: {finding.code}**: {code(finding.observed)}{limit}."
     return f"- {said} {_plain(finding.message)}"
+
+
+def _guard(part: GuardPart) -> str:
+    seen, limit = code(part.observed), code(part.limit)
+    return f"| {_plain(told.guard(part.code))} | {seen} | {limit} | {told.says(part.level)} |"
 
 
 def _row(part: ContactPart) -> str:

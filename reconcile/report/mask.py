@@ -6,12 +6,14 @@ Ids, verdicts, counts and the digest stay: a masked report can still be acted up
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconcile.report.model import ContactPart, Report
+    from reconcile.report.model import ContactPart, FindingPart, GuardPart, Report
+
+_Seen = TypeVar("_Seen", "FindingPart", "GuardPart")
 
 _SHOWN_DIGITS = 3
 _RECORD = re.compile(r"(?:CRM record|the record in row) ")
@@ -58,10 +60,8 @@ def masked(report: Report) -> Report:
         update={
             "masked": True,
             "contacts": tuple(contact(part) for part in report.contacts),
-            "findings": tuple(
-                f.model_copy(update={"observed": _GROUP.sub(_named, f.observed)})
-                for f in report.findings
-            ),
+            "findings": tuple(map(_observed, report.findings)),
+            "guards": tuple(map(_observed, report.guards)),
             "drift": tuple(
                 d.model_copy(update={"crm": _each(d.crm), "pbx": _each(d.pbx)})
                 for d in report.drift
@@ -75,6 +75,10 @@ def masked(report: Report) -> Report:
             ),
         }
     )
+
+
+def _observed(part: _Seen) -> _Seen:
+    return part.model_copy(update={"observed": _GROUP.sub(_named, part.observed)})
 
 
 def _named(found: re.Match[str]) -> str:

@@ -109,6 +109,16 @@ class FindingPart(_Part):
     hint: str
 
 
+class GuardPart(_Part):
+    """What a guard saw, whether or not it is a finding."""
+
+    code: str
+    observed: str
+    limit: str
+    level: Level | None
+    """Of the finding; None where the value is within its limit."""
+
+
 class ContactPart(_Part):
     """One contact, its verdict, and what became of it."""
 
@@ -206,6 +216,9 @@ class Report(_Part):
     missing: tuple[MissingPart, ...] = ()
     duplicates: tuple[DuplicatePart, ...] = ()
     previous: PreviousPart | None = None
+    guards: tuple[GuardPart, ...] = ()
+    """Every guard with its value and its limit, in the order in which they look; none where a side
+    could not be read."""
     trend: tuple[TrendPart, ...] = ()
     """The last runs that left a report, the oldest first, and this one."""
     masked: bool | None = None

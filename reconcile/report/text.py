@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 _MARKS: Final = {Level.BLOCK: "BLOCK", Level.APPROVE: "APPROVE", Level.INFO: "info"}
 _STYLES: Final = {Level.BLOCK: "bold red", Level.APPROVE: "bold yellow", Level.INFO: "dim"}
-_LISTED: Final = 20
-_COUNTED_ONLY: Final = {Verdict.UNMANAGED.value, Verdict.OUT_OF_SCOPE.value}
-"""Lists of contacts that are none of ours: a phonebook may have thousands."""
+_LISTED: Final = 8
+"""So many contacts of the list that matters most, with all else on one screen."""
+_FIRST: Final = {told.APPLIED, Verdict.DELETE.value}
+"""Lists that are shown without being asked for; of the others the counts tell."""
 _LONGEST: Final = 400
 """Characters of a cell; 3CX takes 255 for a field. report.json has all of them."""
 _WIDTH: Final = 100
@@ -34,7 +35,7 @@ _WIDTH: Final = 100
 
 
 def render(report: Report, file: IO[str], *, full: bool = False) -> None:
-    """Write the report; with `full`, every row of every list."""
+    """Write the report; with `full`, every guard and every row of every list."""
     console = Console(
         file=file,
         width=None if file.isatty() else _WIDTH,
@@ -42,15 +43,16 @@ def render(report: Report, file: IO[str], *, full: bool = False) -> None:
         markup=False,
         emoji=False,
     )
-    limit = None if full else _LISTED
     console.print(Text(printable(report.headline), style="bold"))
     _inputs(console, report)
     _counts(console, report)
     _findings(console, report)
+    if full:
+        _guards(console, report)
     for found in told.lists(report):
-        if found.name not in _COUNTED_ONLY:
-            _contacts(console, found.title, found.rows, limit)
-    _rest(console, report)
+        if full or found.name in _FIRST:
+            _contacts(console, found.title, found.rows, None if full else _LISTED)
+    _rest(console, report, full=full)
     console.print(Text(printable(told.next_step(report))))
 
 
@@ -91,6 +93,18 @@ def _finding(finding: FindingPart) -> Text:
     return text
 
 
+def _guards(console: Console, report: Report) -> None:
+    if not report.guards:
+        return
+    table = Table(title="Every guard", title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("Guard", "Seen", "Limit", "Says"):
+        table.add_column(column, overflow="fold")
+    for part in report.guards:
+        cells = (told.guard(part.code), part.observed, part.limit, told.says(part.level))
+        table.add_row(*(Text(_cut(cell)) for cell in cells))
+    console.print(table)
+
+
 def _contacts(console: Console, title: str, rows: Sequence[ContactPart], limit: int | None) -> None:
     if not rows:
         return
@@ -106,7 +120,7 @@ def _contacts(console: Console, title: str, rows: Sequence[ContactPart], limit: 
         )
     console.print(table)
     if limit is not None and len(rows) > limit:
-        console.print(Text(f"… and {len(rows) - limit:,} more; all of them: --full"))
+        console.print(Text(f"… and {len(rows) - limit:,} more"))
 
 
 def _cut(text: str) -> str:
@@ -114,13 +128,17 @@ def _cut(text: str) -> str:
     return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
-def _rest(console: Console, report: Report) -> None:
+def _rest(console: Console, report: Report, *, full: bool) -> None:
     parts = [
         (len(report.missing), "CRM records with a number that 3CX lacks"),
         (len(report.drift), "fields that differ between a contact and its CRM record"),
         (len(report.duplicates), "people with several contacts"),
         (len(report.previous.changes) if report.previous else 0, "verdicts that changed"),
     ]
-    for count, what in parts:
-        if count:
-            console.print(Text(f"{what}: {count:,} (in report.json)", style="dim"))
+    counted = [f"{count:,} {what}" for count, what in parts if count]
+    if counted:
+        console.print(Text(f"Also: {', '.join(counted)}.", style="dim"))
+    if report.contacts and not full:
+        number = "" if report.run.id is None else f" {report.run.id}"
+        again = f"reconcile report{number} --full" if number else "the same command with --full"
+        console.print(Text(f"Every guard and every contact: {again}", style="dim"))

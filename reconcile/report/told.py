@@ -20,6 +20,39 @@ COMPARE: Final = (
     "The guard `compare` re-reads each contact right before its delete: that narrows the window for"
     " an edit in between, and can't close it."
 )
+APPLIED: Final = "applied"
+"""Name of the list of contacts that were tried to be deleted."""
+GUARDS: Final = {
+    "pbx_empty": "3CX lists contacts",
+    "pbx_shrank": "Claimed contacts that others removed",
+    "unresolved_intents": "Deletes that an earlier run left open",
+    "export_older": "The export is not older than the last",
+    "clock_moved": "The export is not older than the last",
+    "export_repeated": "The export is a new one",
+    "export_history": "The export is an old one, fed by hand",
+    "sentinel_missing": "Records that must always be there",
+    "manifest_missing": "A manifest, once there was one",
+    "export_shrank": "Fewer records than last time",
+    "export_shrinking": "Fewer records within a week",
+    "fill_moved": "Columns filled as before",
+    "numbers_lost": "Numbers without their last digits",
+    "rules_changed": "What decides a match is as before",
+    "matched_share": "Contacts that still match",
+    "too_many_deletes": "Deletes at once",
+    "too_large_share": "Part of the claimed contacts",
+    "too_many_in_a_week": "Deletes within a week",
+    "group_lost": "Largest loss of a company or department",
+    "vetoes": "Absent, and still in the export's text",
+    "without_grace": "Planned without grace",
+    "policy_loosened": "The configuration allows no more than before",
+    "stop_file": "A file stops deletes",
+    "frozen": "Deletes are frozen",
+    "protection_kept": "Protections that the configuration lost",
+    "delete_guard_unavailable": "The delete guard",
+    "delete_guard_unproven": "The delete guard",
+}
+"""What each guard looks at, by the code of its finding."""
+_SAYS: Final = {Level.BLOCK: "stops it", Level.APPROVE: "asks a person", Level.INFO: "to know"}
 _LISTS: Final = (
     (Verdict.DELETE, "To delete", "Nothing in the CRM speaks for them, and the grace is over."),
     (Verdict.WAITING, "Absent, waiting out the grace", "They are deleted later, or come back."),
@@ -44,7 +77,7 @@ class ContactList:
     """Contacts that belong together in a report."""
 
     name: str
-    """The verdict, or `applied`."""
+    """The verdict, or `APPLIED`."""
     title: str
     lead: str
     """What becomes of them."""
@@ -60,13 +93,23 @@ def lists(report: Report) -> list[ContactList]:
     tried = [c for c in report.contacts if c.outcome is not None]
     rest = [c for c in report.contacts if c.outcome is None]
     what = "What became of each contact that was approved."
-    found = [ContactList("applied", "Applied", what, tried)]
+    found = [ContactList(APPLIED, "Applied", what, tried)]
     for verdict, title, lead in _LISTS:
         rows = [c for c in rest if c.verdict is verdict]
         if verdict is Verdict.DELETE:
             rows.sort(key=lambda c: (not c.evidence, bool(c.name)))
         found.append(ContactList(verdict.value, title, lead, rows))
     return found
+
+
+def guard(code: str) -> str:
+    """What a guard looks at; of a later version's guard, its code."""
+    return GUARDS.get(code, code.replace("_", " "))
+
+
+def says(level: Level | None) -> str:
+    """What a guard says of the value that it saw."""
+    return "fine" if level is None else _SAYS[level]
 
 
 def next_step(report: Report) -> str:

@@ -182,7 +182,7 @@ def outcome(
     return len(facts.deletes), stopped
 
 
-@pytest.mark.parametrize("name", TRIED[:: amount(check=2, prove=1)])
+@pytest.mark.parametrize("name", TRIED[:: amount(check=4, prove=1)])
 def test_no_wrong_delete_gets_past_the_guards(name, table):
     layout = next(layout for layout in CSV_LAYOUTS if layout.name == name)
     series = Series(TRIED.index(name))

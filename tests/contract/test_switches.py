@@ -42,7 +42,7 @@ from reconcile.sandbox.switches import Switches
 SINGLES = {str(value): value for value in singles()}
 EVERY_PAIR = {f"{one},{other}": (one, other) for one, other in pairs(most=1000)}
 PAIRS = [f"{one},{other}" for one, other in pairs(most=amount(check=1, prove=1000))]
-DELETED_PAIRS = PAIRS[:: amount(check=3, prove=1)]
+DELETED_PAIRS = PAIRS[:: amount(check=8, prove=1)]
 
 PAGING = {"skip_orderby", "top_limit", "page_cap", "default_page", "next_link", "order", "count"}
 """Switches that bear on paging; they meet more contacts than any page holds."""

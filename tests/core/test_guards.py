@@ -557,3 +557,91 @@ def test_a_protection_that_the_configuration_lost_is_said():
         Level.INFO,
         "id 7, tag vip",
     )
+
+
+# ------------------------------------------------------------------ what each guard saw
+
+
+def seen(found):
+    return {m.code: (m.observed, m.limit, m.level) for m in guards.measures(found)}
+
+
+def test_on_an_ordinary_night_every_guard_says_what_it_saw_and_its_limit():
+    night = with_ledger(
+        facts(
+            deletes=2, company="ACME", delete_guard=DeleteGuard.ETAG, probe=probe(IfMatch.ENFORCED)
+        ),
+        manifests=frozenset({"rows"}),
+        most_records=1010,
+    )
+    night = replace(night, source=replace(night.source, manifest="rows", numbers=900))
+    assert seen(night) == {
+        "pbx_empty": ("1000 contacts", "at least 1", None),
+        "pbx_shrank": ("0 of 1000 claimed contacts (0.0 %) are not there", "5 % and 10", None),
+        "unresolved_intents": ("0", "0", None),
+        "export_older": ("2026-11-24 02:30 UTC", "not before 2026-11-23 02:30 UTC", None),
+        "sentinel_missing": ("none is missing", "all of crm.sentinels", None),
+        "manifest_missing": ("nothing is missing", "as with an earlier accepted export", None),
+        "export_shrank": ("0 fewer records (0.0 %): 1000, were 1000", "2 % and 10 records", None),
+        "export_shrinking": (
+            "10 fewer records (1.0 %) in seven days: 1000, were 1010",
+            "2 % and 10 records",
+            None,
+        ),
+        "fill_moved": ("at most 0.0 points", "5 points", None),
+        "numbers_lost": ("0 of 900 numbers (0.0 %)", "less than 1 %", None),
+        "rules_changed": ("rules", "rules", None),
+        "matched_share": ("100.0 % (1000 of 1000)", "95 %", None),
+        "too_many_deletes": ("2 deletes", "20", None),
+        "too_large_share": ("2 of 1000 claimed contacts (0.2 %)", "2 % and 2", None),
+        "too_many_in_a_week": (
+            "2 of 1000 in seven days (0.2 %), 0 of them done",
+            "5 % and 10",
+            None,
+        ),
+        "group_lost": ("company ACME: 2 of 1000 (0 %)", "30 % of at least 5", None),
+        "vetoes": ("0, 0 of them known", "1 that is new", None),
+        "policy_loosened": ("nothing is looser", "the policy of the last accepted run", None),
+        "delete_guard_unproven": ("proved", 'delete_guard = "etag"', None),
+    }
+
+
+def test_guards_that_have_nothing_to_compare_with_have_no_value():
+    first = with_ledger(facts(), last_accepted=None, newest_generated_at=None)
+    found = seen(first)
+    compared = {"export_older", "export_shrank", "export_shrinking", "fill_moved", "rules_changed"}
+    assert compared.isdisjoint(found)
+    assert "policy_loosened" not in found
+    assert "manifest_missing" not in found
+
+
+def test_a_column_that_moved_within_its_limit_is_measured():
+    night = facts(matching=replace(facts().matching, fill={"phone": 0.93, "email": 0.04}))
+    assert seen(night)["fill_moved"] == ("at most 4.0 points", "5 points", None)
+    lower = facts(matching=replace(facts().matching, fill={"phone": 0.86}))
+    assert seen(lower)["fill_moved"] == ("at most 4.0 points", "5 points", None)
+
+
+def test_an_export_that_grew_lost_nobody():
+    grown = facts(source=b.source(rows=1040, sha256="1" * 64))
+    assert seen(grown)["export_shrank"][0] == "0 fewer records (0.0 %): 1040, were 1000"
+    grown = with_ledger(grown, most_records=1020)
+    assert seen(grown)["export_shrinking"][0].startswith("0 fewer records (0.0 %) in seven days")
+
+
+def test_of_groups_within_the_limit_the_one_that_loses_most_is_measured():
+    rows = [{"Id": i + 1, "CompanyName": "AB"[i % 10 > 6], "Department": "ops"} for i in range(20)]
+    pbx = b.pbx(*rows)
+    gone = [0, 7, 1]  # 2 of 14 in A, 1 of 6 in B, 3 of 20 in ops
+    decisions = tuple(replace(facts(deletes=1).decisions[0], contact=pbx.contact(i)) for i in gone)
+    night = facts(contacts=20, pbx=pbx, decisions=decisions)
+    assert seen(night)["group_lost"][0] == "company B: 1 of 6 (17 %)"
+
+
+def test_a_measure_of_a_finding_is_what_the_finding_says():
+    night = facts(deletes=21, contacts=100, company="ACME", immediate=True, stop_file="STOP")
+    night = replace(night, source=b.source(rows=900, sha256="1" * 64))
+    said = {m.code: (m.observed, m.limit, m.level) for m in guards.evaluate(night)}
+    found = seen(night)
+    assert {"export_shrank", "too_many_deletes", "without_grace", "stop_file"} <= set(said)
+    assert {code: value for code, value in found.items() if value[2]} == said

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 WITHOUT_END = (".csv", ".tsv", ".ndjson", ".vcf", "-split")
 DEFAULT = replace(RULES, grace_exports=2, grace_hours=20)
-STRIDE = amount(check=7, prove=1)
-"""Of all cuts each seventh is tried in a check, and those behind a line, and near the end."""
+STRIDE = amount(check=13, prove=1)
+"""Of all cuts each thirteenth is tried in a check, and those behind a line, and near the end."""
 NEAR = 100
 """Bytes; there a format with an end of its own has what it ends with."""
 UNASKED = 2

@@ -14,13 +14,14 @@ from reconcile.model import (
     Exit,
     Finding,
     Level,
+    Measure,
     Outcome,
     Status,
     Subject,
 )
 from reconcile.report import mask
 from reconcile.report.build import Result, build
-from reconcile.report.model import Report
+from reconcile.report.model import GuardPart, Report
 
 
 def finding(level, code="some_code", exit_code=Exit.APPROVAL) -> Finding:
@@ -249,6 +250,11 @@ def test_the_company_of_a_finding_is_masked():
     )
     shown = report(result(findings=(lost,)), masked=True)
     assert shown.findings[0].observed == "company A. G.: 5 of 8 (62 %)"
+    measure = Measure(code=lost.code, observed=lost.observed, limit="30 %", level=lost.level)
+    (guard,) = report(result(measures=(measure,)), masked=True).guards
+    assert guard == GuardPart(
+        code="group_lost", observed="company A. G.: 5 of 8 (62 %)", limit="30 %", level=lost.level
+    )
     department = replace(lost, observed="department Sales: 5 of 8 (62 %)")
     assert report(result(findings=(department,)), masked=True).findings[0].observed == (
         "department Sales: 5 of 8 (62 %)"

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reported import outcomes, result
 
-from reconcile.model import DeleteGuard, Exit, Finding, Level, Outcome, Status, Subject
+from reconcile.model import DeleteGuard, Exit, Finding, Level, Measure, Outcome, Status, Subject
 from reconcile.report import html
 from reconcile.report.build import build
 from reconcile.report.inert import printable
@@ -85,6 +85,18 @@ FINDING = Finding(
     message="The export has many fewer records.",
     hint="reconcile apply 0123",
 )
+
+
+def test_every_guard_stands_with_its_value_and_limit():
+    measures = (
+        Measure(code="too_many_deletes", observed="2 deletes", limit="20", level=None),
+        Measure(code="vetoes", observed="3 <b>", limit="1 that is new", level=Level.APPROVE),
+    )
+    said = page(made(measures=measures)).text()
+    assert "Every guard, what it saw, and its limit Guard Seen Limit Says Deletes at once" in said
+    assert "Deletes at once 2 deletes 20 fine" in said
+    assert "Absent, and still in the export's text 3 <b> 1 that is new asks a person" in said
+    assert "Every guard, what it saw" not in page(made()).text()
 
 
 def test_the_page_says_what_a_person_signs():

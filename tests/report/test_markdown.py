@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from reported import outcomes, result
 
-from reconcile.model import Finding, Level, Outcome, Subject
+from reconcile.model import Finding, Level, Measure, Outcome, Subject
 from reconcile.report import markdown
 from reconcile.report.build import build
 from reconcile.report.inert import printable
@@ -69,6 +69,14 @@ def test_a_finding_has_its_value_and_its_limit():
     text = READER.render(written(build(result(findings=(finding,)), previous=None, masked=False)))
     said = "<strong>Asks a person: group_lost</strong>: <code>company @team: 5 of 8</code>"
     assert f"{said} (limit <code>30 %</code>). One company would lose many." in text
+
+
+def test_the_whole_ticket_has_every_guard():
+    measure = Measure(code="too_many_deletes", observed="2 | 3", limit="20", level=None)
+    report = build(result(measures=(measure,)), previous=None, masked=False)
+    text = READER.render(written(report, full=True))
+    assert "<td>Deletes at once</td>\n<td><code>2 | 3</code></td>\n<td><code>20</code></td>" in text
+    assert "Deletes at once" not in written(report)
 
 
 def test_what_became_of_each_contact_is_told():

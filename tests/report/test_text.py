@@ -20,10 +20,14 @@ from reconcile.model import (
 )
 from reconcile.report import text, told
 from reconcile.report.model import (
+    ChangePart,
     ContactPart,
     CountsPart,
     FindingPart,
+    GuardPart,
+    MissingPart,
     PbxPart,
+    PreviousPart,
     ProbePart,
     Report,
     RunPart,
@@ -147,9 +151,50 @@ def test_findings_show_their_value_and_limit():
 def test_long_lists_are_cut_unless_asked():
     many = tuple(contact(i, reason=f"because {i}") for i in range(1, 31))
     short, full = rendered(report(contacts=many)), rendered(report(contacts=many), full=True)
-    assert "… and 10 more; all of them: --full" in short
+    assert "… and 22 more" in short
+    assert "Every guard and every contact: reconcile report 3 --full" in short
     assert "because 30" not in short
     assert "because 30" in full
+    assert "--full" not in full
+
+
+def test_a_summary_fits_a_screen_and_counts_what_it_leaves_out():
+    waiting = tuple(contact(i, Verdict.WAITING) for i in range(100, 200))
+    many = (*(contact(i) for i in range(1, 31)), *waiting)
+    finding = FindingPart(
+        code="x", level=Level.APPROVE, observed="30", limit="2 %", message="Many.", hint=""
+    )
+    previous = PreviousPart(
+        run=2, finished_at=b.NOW, changes=(ChangePart(id=1, before="", now="delete"),)
+    )
+    missing = (MissingPart(crm_id="1", row=2, name="", company=""),)
+    found = report(contacts=many, findings=(finding,) * 3, previous=previous, missing=missing)
+    short = rendered(found)
+    assert len(short.splitlines()) <= 40
+    assert "Absent, waiting out the grace (100)" not in short
+    assert "Absent, waiting out the grace (100)" in rendered(found, full=True)
+    assert "Also: 1 CRM records with a number that 3CX lacks, 1 verdicts that changed." in short
+
+
+def test_a_plan_without_record_is_made_again_to_see_all():
+    run = report().run.model_copy(update={"id": None})
+    assert "Every guard and every contact: the same command with --full" in rendered(
+        report(run=run)
+    )
+
+
+def test_every_guard_with_its_value_and_limit_is_in_the_full_report():
+    guards = (
+        GuardPart(code="too_many_deletes", observed="2 deletes", limit="20", level=None),
+        GuardPart(code="vetoes", observed="3", limit="1 that is new", level=Level.APPROVE),
+        GuardPart(code="of_a_later_version", observed="7", limit="", level=Level.INFO),
+    )
+    out = rendered(report(guards=guards), full=True)
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    assert "Deletes at once 2 deletes 20 fine" in rows
+    assert "Absent, and still in the export's text 3 1 that is new asks a person" in rows
+    assert "of a later version 7 to know" in rows
+    assert "Deletes at once" not in rendered(report(guards=guards))
 
 
 def test_an_applied_contact_shows_outcome_and_guard():
