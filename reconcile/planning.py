@@ -286,6 +286,7 @@ def _read_crm(session: Session, request: Request) -> tuple[CrmSnapshot | None, t
         )
     except (ExportRejected, UsageError) as error:
         return None, findings_of(error, Subject.EXPORT)
+    session.world.progress("reading the export", 1, 1)
     return snapshot, ()
 
 

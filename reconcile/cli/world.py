@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from reconcile.cli import bars
 from reconcile.model import Exit
 from reconcile.session import World
 
@@ -27,7 +28,7 @@ _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 
 def real_world() -> World:
-    """The real clock, and a progress line if somebody is watching; a signal ends it at once.
+    """The real clock, and a bar for long work if somebody is watching; a signal ends it at once.
 
     For commands that look, or ask a person: there is nothing in hand to finish.
     """
@@ -50,7 +51,7 @@ def _world(stop: _Stop) -> World:
         sleep=time.sleep,
         user=_user(),
         interrupted=stop.code,
-        progress=_progress if sys.stderr.isatty() else _quiet,
+        progress=bars.of_terminal(),
         trace=click.get_current_context().meta.get(_TRACE),
     )
 
@@ -102,11 +103,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
-
-
-def _progress(what: str, done: int, total: int) -> None:
-    click.echo(f"\r\x1b[K{what} {done:,} of {total:,}", err=True, nl=done >= total)
-
-
-def _quiet(_what: str, _done: int, _total: int) -> None:
-    """In cron nobody watches."""
