@@ -6,10 +6,12 @@ Secrets are named here, never written here: they come from the environment or fr
 
 from __future__ import annotations
 
+import re
 import stat
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self, TypedDict
+from urllib.parse import unquote_plus, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -22,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from reconcile import secrecy
 from reconcile.core import locations, phones, policy
 from reconcile.core.guards import Limits
 from reconcile.core.plan import Protection, Rules
@@ -204,7 +207,14 @@ class Notify(_Section):
     """`[notify]`: who is told."""
 
     healthcheck_url: str = ""
-    urls: list[str] = Field(default=[], max_length=0)
+    urls: list[str] = []
+    urls_env: str = ""
+    urls_file: str = ""
+    timeout_seconds: float = Field(default=30, gt=0, le=600)
+    digest: Literal[
+        "", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+    ] = "monday"
+    metrics_file: str = ""
 
     @field_validator("healthcheck_url")
     @classmethod
@@ -212,6 +222,47 @@ class Notify(_Section):
         if url and not url.startswith(("https://", "http://")):
             raise ValueError("must begin with https:// or http://")
         return url
+
+    @field_validator("urls")
+    @classmethod
+    def _hold_no_secret(cls, urls: list[str]) -> list[str]:
+        """Most receivers' addresses are secrets themselves; these schemas need hold none."""
+        for number, url in enumerate(urls, 1):
+            if not _is_public(url):
+                raise ValueError(
+                    f"number {number} may hold a password or a token: only mailto://, json://,"
+                    " xml:// and form:// (or with s: jsons://) without any stand here; put it into"
+                    " the variable that notify.urls_env names, or into notify.urls_file"
+                )
+        return urls
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _is_collected(cls, name: str) -> str:
+        if name and not name.endswith(".prom"):
+            raise ValueError("must end in .prom, or node_exporter doesn't read it")
+        return name
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Self:
+        if self.urls_env and self.urls_file:
+            raise ValueError("takes one of urls_env and urls_file")
+        return self
+
+
+_PUBLIC: Final = re.compile(r"(?:mailto|json|xml|form)s?://")
+_SECRETIVE: Final = re.compile(r"pass|pwd|token|secret|key|auth|cookie|sig", re.IGNORECASE)
+
+
+def _is_public(url: str) -> bool:
+    """Whether nothing in an address of messages looks like a secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    names = (unquote_plus(pair.partition("=")[0]) for pair in parts.query.split("&"))
+    open_to_all = _PUBLIC.match(url) and parts.password is None
+    return bool(open_to_all) and not any(map(_SECRETIVE.search, names))
 
 
 class Document(_Section):
@@ -307,6 +358,18 @@ class Config(Document):
         if fault := locations.source_fault(address, signed=True):
             raise named.missing(f"the address in {name} {fault}", hint=f"export {name}=https://…")
         return address
+
+    def receivers(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """The addresses that messages go to, wherever they stand.
+
+        Raises ConfigError if the variable or the file that is named for them is empty.
+        """
+        env, file = self.notify.urls_env, self.notify.urls_file
+        named = _Secret("The address of a receiver", "notify.urls", env, file)
+        hidden = named.read(environ, self.base).split() if env or file else []
+        for url in hidden:
+            secrecy.keep(url)
+        return (*self.notify.urls, *hidden)
 
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to the configuration's own folder."""
@@ -443,8 +506,6 @@ _TYPES: Final = {
 
 def _words(error: ErrorDetails) -> str:
     """One problem in words; the value itself is never repeated, it may be a secret."""
-    if error["loc"] == ("notify", "urls"):
-        return "must be empty: messages are not part of this version, health-check pings are"
     if known := _TYPES.get(error["type"]):
         return known
     return error["msg"].removeprefix("Value error, ").removeprefix("Input ")

@@ -1,10 +1,12 @@
 """`reconcile doctor`: everything that a run needs, a line each, with the mend.
 
-Reads only, unless `--probe` asks for the proof of the delete guard on a throw-away contact.
+Reads only, unless `--probe` asks for the proof of the delete guard on a throw-away contact, or
+`--notify` for a test message.
 """
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +28,7 @@ from reconcile.model import (
     RunRecord,
     Status,
 )
+from reconcile.notify import delivery, message, metrics
 from reconcile.ownership import protections
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.report import files
@@ -59,8 +62,11 @@ class Check:
     exit_code: Exit = Exit.CONVERGED
 
 
-def examine(path: Path, world: World, *, probe: bool) -> tuple[Check, ...]:
-    """All checks that can be made, in the order in which they build on each other."""
+def examine(path: Path, world: World, *, probe: bool, notify: bool = False) -> tuple[Check, ...]:
+    """All checks that can be made, in the order in which they build on each other.
+
+    `probe` makes throw-away contacts, `notify` sends test messages.
+    """
     try:
         config = configuration.load(path)
     except ReconcileError as error:
@@ -74,6 +80,8 @@ def examine(path: Path, world: World, *, probe: bool) -> tuple[Check, ...]:
         *_reports(config),
         *state,
         *_pbx(config, world, state=known, probe=probe and known),
+        *_receivers(config, world, send=notify),
+        *_metrics(config),
     )
 
 
@@ -304,6 +312,46 @@ def _drill(last: RunRecord | None) -> Check:
             mend="on a throw-away contact of our own: reconcile restore --drill",
         )
     return _ok("drill", f"a restore succeeded on {last.started_at:%Y-%m-%d}, in run {last.id}")
+
+
+def _receivers(config: Config, world: World, *, send: bool) -> Iterator[Check]:
+    """Whether somebody can be told, and with `send`, whether they are; no line if nobody is."""
+    try:
+        urls = config.receivers(world.environ)
+        trial = [message.trial(config.pbx.url)] if send else []
+        timeout = config.notify.timeout_seconds
+        told = delivery.send(urls, trial, timeout=timeout) if urls else ()
+    except ReconcileError as error:
+        yield from _failures("notify", error)
+        return
+    if send and not urls:
+        yield _untold("there is nobody to be told", "set notify.urls: docs/notifications.md")
+    for receiver in told:
+        said = f"{receiver.name} {receiver.said}"
+        yield _ok("notify", said) if receiver.well else _untold(said, receiver.mend)
+
+
+def _untold(said: str, mend: str) -> Check:
+    return Check(name="notify", state="fail", said=said, mend=mend, exit_code=Exit.USAGE)
+
+
+def _metrics(config: Config) -> Iterator[Check]:
+    """Whether the metrics of the next run can be written; no line if none are wanted."""
+    if not config.notify.metrics_file:
+        return
+    path = config.path(config.notify.metrics_file)
+    try:
+        metrics.check_installed()
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except ReconcileError as error:
+        yield from _failures("metrics", error)
+    except OSError as error:
+        said = f"{path} can't be written: {error.strerror or error}"
+        mend = "make its folder, or mend its rights"
+        yield Check(name="metrics", state="fail", said=said, mend=mend, exit_code=Exit.USAGE)
+    else:
+        yield _ok("metrics", str(path))
 
 
 def _proved(p: Probe) -> str:

@@ -184,7 +184,7 @@ def _announce(config: Config, nights: Nights, world: World) -> None:
 def night(config: Config, world: World) -> Exit:
     """One run; what goes wrong is said, and the next night comes all the same."""
     try:
-        with notify.watched(config.notify.healthcheck_url) as watch:
+        with notify.watched(config, world) as watch:
             report = run.run_once(config, world)
             watch.ended(report)
     except ReconcileError as error:

@@ -31,7 +31,7 @@ FLOORS = {
     "ownership": 3,
     "restoring": 3,
     "setup": 3,
-    "doctor": 3,
+    "doctor": 4,
     "schedule": 4,
     "notify": 4,
     "sandbox": 4,
@@ -43,7 +43,7 @@ MATCHER = {"core/match.py", "core/sides.py", "core/differences.py"}
 BRACKETS = {
     "pandas": {"crm"} | MATCHER,
     "pyarrow": {"crm", "core/phone_columns.py", "core/text_columns.py"} | MATCHER,
-    "httpx": {"pbx", "notify.py", "crm/sources/web.py"},
+    "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
     "sqlalchemy": {"store", "crm/sources/sql.py"},
     "fsspec": {"crm/sources/remote.py"},
@@ -53,6 +53,8 @@ BRACKETS = {
     "psutil": {"store"},
     "click": {"cli"},
     "apscheduler": {"schedule.py"},
+    "apprise": {"notify"},
+    "prometheus_client": {"notify"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},
 }

@@ -17,7 +17,7 @@ from hostile.pbx_servers import hostile, window
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconcile import notify, schedule
+from reconcile import schedule
 from reconcile.cli import main, show
 from reconcile.crm.read import Reading
 from reconcile.doctor import Check
@@ -37,6 +37,7 @@ from reconcile.model import (
     Status,
     Verdict,
 )
+from reconcile.notify import ping
 from reconcile.ownership import Adoption
 from reconcile.pbx.client import Connection, PbxReader
 from reconcile.pbx.trace import Trace
@@ -377,14 +378,8 @@ def test_27_a_line_of_the_log_of_nights_is_one_line(text):
 
 
 def test_27_the_body_of_a_ping_is_one_line():
-    sent = []
-
-    class Heard(notify.Watch):
-        def ping(self, suffix: str, body: str = "") -> None:
-            sent.append((suffix, body))
-
-    Heard("https://health.example").ended(report("a\r\nb\x1b[2J"))
-    assert sent == [("/fail", "exit 10: a\\u000d\\u000ab\\u001b[2J")]
+    said = ping.summary(report("a\r\nb\x1b[2J"))
+    assert said == "exit 10: a\\u000d\\u000ab\\u001b[2J"
 
 
 # ---------------------------------------------------------------------------- the request log

@@ -1,0 +1,9 @@
+"""Who is told: a health check, people, and a monitoring system.
+
+A failing notification never changes a run, nor its exit code: it costs a line on stderr, in which
+no address stands, as the address of a receiver holds its password or its token.
+"""
+
+from reconcile.notify.watch import Watch, tell, watched
+
+__all__ = ["Watch", "tell", "watched"]
