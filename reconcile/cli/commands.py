@@ -10,7 +10,7 @@ import click
 
 from reconcile import __version__
 from reconcile.cli import unread
-from reconcile.model import Exit
+from reconcile.model import Exit, Status
 
 if TYPE_CHECKING:
     from reconcile.config import Config
@@ -60,13 +60,16 @@ def _config(context: click.Context) -> Config:
     return config.load(context.obj)
 
 
-def _print(report: Report, form: str, *, full: bool = False) -> int:
+def _print(report: Report, config: Config, form: str, *, full: bool = False) -> int:
     """The report to stdout; gives its exit code."""
-    from reconcile.report import forms
+    from reconcile.cli import bars
+    from reconcile.report import files, forms
 
+    bars.end()
+    page = files.page_of(report, config.path(config.report.directory))
     code = int(report.exit_code)
     try:
-        forms.write(report, sys.stdout, form, full=full)
+        forms.write(report, sys.stdout, form, full=full, page=page)
         sys.stdout.flush()
     except BrokenPipeError:
         return unread(code)
@@ -114,16 +117,15 @@ def init(context: click.Context, /, **answers: str | None) -> int:
 
 @group.command()
 @click.option("--probe", is_flag=True, help="Prove the delete guard on a throw-away contact.")
-@click.option("--notify", is_flag=True, help="Send a test message to each of notify.urls.")
 @_JSON
 @click.pass_context
-def doctor(context: click.Context, *, probe: bool, notify: bool, as_json: bool) -> int:
+def doctor(context: click.Context, *, probe: bool, as_json: bool) -> int:
     """Check everything that a run needs: a line each, with the mend."""
     from reconcile import doctor as checks
     from reconcile.cli import show
     from reconcile.cli.world import real_world
 
-    results = checks.examine(context.obj, real_world(), probe=probe, notify=notify)
+    results = checks.examine(context.obj, real_world(), probe=probe)
     click.echo(show.as_json(results) if as_json else show.checks(results))
     return int(checks.exit_code(results))
 
@@ -195,8 +197,9 @@ def plan(
         record=not no_record,
         with_matched=with_matched,
     )
-    report = runs.plan_once(_config(context), finishing_world(), request)
-    return _print(report, "json" if as_json else "text", full=full)
+    config = _config(context)
+    report = runs.plan_once(config, finishing_world(), request)
+    return _print(report, config, "json" if as_json else "text", full=full)
 
 
 @group.command()
@@ -206,32 +209,35 @@ def plan(
 @click.pass_context
 def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> int:
     """Delete what the plan with this DIGEST approved and what is still due."""
-    from reconcile import notify
     from reconcile import run as runs
     from reconcile.cli.world import finishing_world
 
-    config, world = _config(context), finishing_world()
-    report = runs.apply_once(config, world, digest)
-    notify.tell(config, world, report)
-    return _print(report, "json" if as_json else "text", full=full)
+    config = _config(context)
+    report = runs.apply_once(config, finishing_world(), digest)
+    return _print(report, config, "json" if as_json else "text", full=full)
 
 
 @group.command()
 @click.option("--dry-run", is_flag=True, help="Plan only, whatever the mode is.")
+@click.option(
+    "--quiet", is_flag=True, help="Print nothing unless something is due, was done, or went wrong."
+)
 @_FULL
 @_JSON
 @click.pass_context
-def run(context: click.Context, *, dry_run: bool, full: bool, as_json: bool) -> int:
+def run(context: click.Context, *, dry_run: bool, quiet: bool, full: bool, as_json: bool) -> int:
     """What cron calls: does what `mode` says."""
     from reconcile import notify
     from reconcile import run as runs
     from reconcile.cli.world import finishing_world
 
-    config, world = _config(context), finishing_world()
-    with notify.watched(config, world) as watch:
-        report = runs.run_once(config, world, dry_run=dry_run)
+    config = _config(context)
+    with notify.watched(config.notify.healthcheck_url) as watch:
+        report = runs.run_once(config, finishing_world(), dry_run=dry_run)
         watch.ended(report)
-    return _print(report, "json" if as_json else "text", full=full)
+    if quiet and report.status is Status.CLEAN:
+        return int(report.exit_code)
+    return _print(report, config, "json" if as_json else "text", full=full)
 
 
 @group.command()
@@ -265,7 +271,7 @@ def report(context: click.Context, run_id: int | None, form: str, *, full: bool)
 
     config = _config(context)
     found = files.read(config.path(config.report.directory), run_id)
-    _print(found, form, full=full)
+    _print(found, config, form, full=full)
     return 0
 
 
@@ -274,13 +280,17 @@ def report(context: click.Context, run_id: int | None, form: str, *, full: bool)
 @_JSON
 @click.pass_context
 def history(context: click.Context, limit: int, *, as_json: bool) -> int:
-    """Past runs, the newest first."""
+    """Past runs, the newest first, and the trend of the last 30."""
     from reconcile.cli import show
+    from reconcile.report import files
     from reconcile.session import state
 
-    with state(_config(context)) as ledger:
+    config = _config(context)
+    with state(config) as ledger:
         runs = ledger.runs(limit=limit)
-    click.echo(show.as_json(runs) if as_json else show.history(runs))
+    latest = files.latest(config.path(config.report.directory))
+    told = show.history(runs, latest, encoding=sys.stdout.encoding)
+    click.echo(show.as_json(runs) if as_json else told)
     return 0
 
 
@@ -306,6 +316,15 @@ def explain(
     found = explaining.explain(config.path(config.report.directory), meant, run_id)
     click.echo(show.as_json(found) if as_json else show.explained(found))
     return 0
+
+
+@group.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a SHELL complete our commands: put it into its start-up file."""
+    from reconcile.cli.completing import script
+
+    click.echo(script(group, shell))
 
 
 @group.command()

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from reconcile.ownership import Adoption
     from reconcile.report.diff import Changed, Difference
     from reconcile.report.explain import Explained, Explanation
-    from reconcile.report.model import ContactPart
+    from reconcile.report.model import ContactPart, Report, TrendPart
     from reconcile.restoring import Drill, Restored
     from reconcile.store.migrate import CheckResult
     from reconcile.store.purging import PurgeResult
 
 
+_TREND: Final = 2
+"""From so many runs on there is a trend."""
+_TREND_NAMES: Final = {"delete": "to delete"}
+_BLOCKS: Final = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+_ASCII: Final = "_.:-=+*#"
 _LISTED: Final = 20
 """So many contacts of a kind of change are shown, unless all are asked for."""
 
@@ -66,8 +71,8 @@ def checks(results: Sequence[Check]) -> str:
     return _lines([*lines, last])
 
 
-def history(runs: Sequence[RunRecord]) -> str:
-    """Past runs in a table of text."""
+def history(runs: Sequence[RunRecord], latest: Report | None, *, encoding: str) -> str:
+    """Past runs in a table of text, and the trend of those that left a report."""
     if not runs:
         return "There was no run yet. Next: reconcile plan"
     rows = [
@@ -76,7 +81,32 @@ def history(runs: Sequence[RunRecord]) -> str:
         for r in runs
     ]
     title = f"{'run':>6}  {'started (UTC)':<16}  {'command':<14} {'status':<15} {'exit':>3}"
-    return _lines([f"{title} {'digest':<12}  headline", *rows])
+    trend = _trend(latest.trend if latest else (), _drawn(encoding))
+    return _lines([f"{title} {'digest':<12}  headline", *rows, *trend])
+
+
+def _trend(parts: Sequence[TrendPart], drawn: str) -> list[str]:
+    """A line for each number, the oldest run first; one run alone has no trend."""
+    if len(parts) < _TREND:
+        return []
+    lines = ["", f"the last {len(parts)} runs with a report, to run {parts[-1].run}"]
+    for name in ("matched", "waiting", "review", "delete", "deleted"):
+        values = [getattr(part, name) for part in parts]
+        most = max(values)
+        bars = "".join(drawn[value * (len(drawn) - 1) // (most or 1)] for value in values)
+        lines.append(
+            f"{_TREND_NAMES.get(name, name):>10}  {bars}  {values[-1]:,}, at most {most:,}"
+        )
+    return lines
+
+
+def _drawn(encoding: str) -> str:
+    """From nothing to the most, in characters that the output has."""
+    try:
+        _BLOCKS.encode(encoding)
+    except UnicodeEncodeError:
+        return _ASCII
+    return _BLOCKS
 
 
 def difference(found: Difference, *, full: bool) -> str:

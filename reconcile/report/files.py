@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pydantic import ValidationError
@@ -20,7 +21,6 @@ from reconcile.report.model import Report
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
 NAME: Final = "report.json"
 PAGE: Final = "report.html"
@@ -84,6 +84,14 @@ def path(directory: Path, run_id: int) -> Path:
 def page(directory: Path, run_id: int) -> Path:
     """Where the report of a run is as a page, or would be."""
     return directory / folder_name(run_id) / PAGE
+
+
+def page_of(report: Report, directory: Path) -> str:
+    """Where a report is as a page, seen from here; "" if there is none."""
+    if report.run.id is None or not (found := page(directory, report.run.id)).exists():
+        return ""
+    here = Path.cwd()
+    return str(found.relative_to(here) if found.is_relative_to(here) else found)
 
 
 def has(directory: Path, run_id: int) -> bool:

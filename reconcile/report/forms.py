@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from reconcile.report.model import Report
 
 
-def write(report: Report, out: TextIO, form: str, *, full: bool = False) -> None:
-    """The report in one of its forms; `full` gives every row to those that are cut short."""
+def write(report: Report, out: TextIO, form: str, *, full: bool = False, page: str = "") -> None:
+    """The report in one of its forms; `full` gives every row to those that are cut short.
+
+    `page` is where it stands as a page: a person at a terminal is told.
+    """
     out.flush()
     match form:
         case "html":
@@ -36,7 +39,7 @@ def write(report: Report, out: TextIO, form: str, *, full: bool = False) -> None
         case _:
             from reconcile.report import text
 
-            text.render(report, out, full=full)
+            text.render(report, out, full=full, page=page)
 
 
 @contextmanager

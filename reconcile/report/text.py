@@ -34,7 +34,7 @@ _WIDTH: Final = 100
 """Columns where the output is no terminal, so that a log reads the same everywhere."""
 
 
-def render(report: Report, file: IO[str], *, full: bool = False) -> None:
+def render(report: Report, file: IO[str], *, full: bool = False, page: str = "") -> None:
     """Write the report; with `full`, every guard and every row of every list."""
     console = Console(
         file=file,
@@ -53,7 +53,9 @@ def render(report: Report, file: IO[str], *, full: bool = False) -> None:
         if full or found.name in _FIRST:
             _contacts(console, found.title, found.rows, None if full else _LISTED)
     _rest(console, report, full=full)
-    console.print(Text(printable(told.next_step(report))))
+    if page:
+        console.print(Text(f"To read, print and sign: {printable(page)}"), soft_wrap=True)
+    console.print(Text(printable(told.next_step(report))), soft_wrap=True)
 
 
 def _inputs(console: Console, report: Report) -> None:

@@ -16,8 +16,8 @@ from reconcile import __version__
 from reconcile.cli.crash import without_secrets
 
 COMMANDS = (
-    "adopt apply columns contact db demo diff doctor explain freeze history init plan protect"
-    " release report restore run sandbox schedule"
+    "adopt apply columns completion contact db demo diff doctor explain freeze history init plan"
+    " protect release report restore run sandbox schedule"
 ).split()
 HEAVY = {
     "pandas",

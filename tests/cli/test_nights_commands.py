@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 
 def test_plan_is_10_with_deletes_and_3_without_an_export_and_6_without_a_pbx(office):
@@ -122,6 +123,40 @@ def test_report_and_history_show_any_run_again(office):
     (line,) = office("history").out.splitlines()[1:]
     assert line.split()[0] == "1"
     assert "clean" in line
+    page = Path("reports", "run-000001", "report.html")
+    assert f"\nTo read, print and sign: {page}\n" in latest.out
+    assert (office.folder / page).exists()
+
+
+def test_history_shows_the_trend_of_the_last_runs(office):
+    office.due()
+    assert office("plan").code == 10
+    lines = office("history", LC_ALL="C.UTF-8").out.splitlines()
+    at = lines.index("the last 2 runs with a report, to run 2")
+    claimed = len(office.managed)
+    trend = [" ".join(line.split()) for line in lines[at + 1 :]]
+    assert trend == [
+        f"matched \u2588\u2587 {claimed - 1}, at most {claimed}",
+        "waiting \u2581\u2581 0, at most 0",
+        "review \u2581\u2581 0, at most 0",
+        "to delete \u2581\u2588 1, at most 1",
+        "deleted \u2581\u2581 0, at most 0",
+    ]
+    plain = office("history", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0").out
+    assert " to delete  _#  1, at most 1" in plain.splitlines()
+
+
+def test_a_quiet_run_speaks_only_if_there_is_something_to_say(office):
+    office.ready()
+    said = office("run", "--quiet")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    leaver = office.managed[3]
+    office.export(without=[leaver])
+    due = office("run", "--quiet")
+    assert due.code == 10
+    assert due.out.startswith("1 of ")
+    office.exported.write_bytes(b"")
+    assert office("run", "--quiet").out.startswith("Nothing was deleted. The CRM export")
 
 
 def test_history_knows_the_pbx_by_any_spelling_of_its_address(office):

@@ -54,6 +54,16 @@ def test_a_report_is_written_privately_and_latest_leads_to_it(tmp_path):
     ]
 
 
+def test_the_page_of_a_report_is_named_as_seen_from_here_if_there_is_one(tmp_path, monkeypatch):
+    reports = tmp_path / "reports"
+    assert files.page_of(report(), reports) == ""
+    files.write(report(), reports)
+    assert files.page_of(report(None), reports) == ""
+    assert files.page_of(report(), reports) == str(reports / "run-000003" / "report.html")
+    monkeypatch.chdir(tmp_path)
+    assert files.page_of(report(), reports) == "reports/run-000003/report.html"
+
+
 def test_no_report_and_a_broken_report_are_explained(tmp_path):
     with pytest.raises(UsageError, match="no report of run 9"):
         files.read(tmp_path, 9)

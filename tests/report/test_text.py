@@ -90,9 +90,9 @@ def report(status=Status.WAITING, **changes) -> Report:
     return Report(**{**values, **changes})
 
 
-def rendered(found: Report, *, full=False) -> str:
+def rendered(found: Report, **options) -> str:
     out = io.StringIO()
-    text.render(found, out, full=full)
+    text.render(found, out, **options)
     return out.getvalue()
 
 
@@ -102,6 +102,14 @@ def test_headline_first_and_next_command_last():
     assert lines[-1] == (
         "Next: if this is right, reconcile apply 0123456789ab (until 2026-11-24 02:30 UTC)"
     )
+
+
+def test_the_page_is_named_before_the_next_command_and_on_one_line():
+    page = f"{'reports/' * 20}run-000003/report.html"
+    lines = rendered(report(), page=page).splitlines()
+    assert lines[-2] == f"To read, print and sign: {page}"
+    assert lines[-1].startswith("Next: ")
+    assert "To read, print" not in rendered(report())
 
 
 def test_it_names_the_inputs_the_arithmetic_and_why():
