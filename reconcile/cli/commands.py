@@ -117,15 +117,16 @@ def init(context: click.Context, /, **answers: str | None) -> int:
 
 @group.command()
 @click.option("--probe", is_flag=True, help="Prove the delete guard on a throw-away contact.")
+@click.option("--notify", is_flag=True, help="Send a test message to each of notify.urls.")
 @_JSON
 @click.pass_context
-def doctor(context: click.Context, *, probe: bool, as_json: bool) -> int:
+def doctor(context: click.Context, *, probe: bool, notify: bool, as_json: bool) -> int:
     """Check everything that a run needs: a line each, with the mend."""
     from reconcile import doctor as checks
     from reconcile.cli import show
     from reconcile.cli.world import real_world
 
-    results = checks.examine(context.obj, real_world(), probe=probe)
+    results = checks.examine(context.obj, real_world(), probe=probe, notify=notify)
     click.echo(show.as_json(results) if as_json else show.checks(results))
     return int(checks.exit_code(results))
 
@@ -209,11 +210,13 @@ def plan(
 @click.pass_context
 def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> int:
     """Delete what the plan with this DIGEST approved and what is still due."""
+    from reconcile import notify
     from reconcile import run as runs
     from reconcile.cli.world import finishing_world
 
-    config = _config(context)
-    report = runs.apply_once(config, finishing_world(), digest)
+    config, world = _config(context), finishing_world()
+    report = runs.apply_once(config, world, digest)
+    notify.tell(config, world, report)
     return _print(report, config, "json" if as_json else "text", full=full)
 
 
@@ -231,9 +234,9 @@ def run(context: click.Context, *, dry_run: bool, quiet: bool, full: bool, as_js
     from reconcile import run as runs
     from reconcile.cli.world import finishing_world
 
-    config = _config(context)
-    with notify.watched(config.notify.healthcheck_url) as watch:
-        report = runs.run_once(config, finishing_world(), dry_run=dry_run)
+    config, world = _config(context), finishing_world()
+    with notify.watched(config, world) as watch:
+        report = runs.run_once(config, world, dry_run=dry_run)
         watch.ended(report)
     if quiet and report.status is Status.CLEAN:
         return int(report.exit_code)
