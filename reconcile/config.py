@@ -203,6 +203,13 @@ class Schedule(_Section):
         return timezone
 
 
+class Log(_Section):
+    """`[log]`: a log of runs, for machines that collect logs."""
+
+    file: str = ""
+    format: Literal["text", "json"] = "text"
+
+
 class Notify(_Section):
     """`[notify]`: who is told."""
 
@@ -276,6 +283,7 @@ class Document(_Section):
     report: Report = Report()
     schedule: Schedule = Schedule()
     notify: Notify = Notify()
+    log: Log = Log()
 
 
 class Config(Document):

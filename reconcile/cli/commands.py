@@ -187,6 +187,7 @@ def plan(
     as_json: bool,
 ) -> int:
     """The dry run: report and digest, exit code 0 or 10. Sends nothing but GETs."""
+    from reconcile import notify
     from reconcile import run as runs
     from reconcile.cli.world import finishing_world
     from reconcile.planning import Request
@@ -198,8 +199,10 @@ def plan(
         record=not no_record,
         with_matched=with_matched,
     )
-    config = _config(context)
-    report = runs.plan_once(config, finishing_world(), request)
+    config, world = _config(context), finishing_world()
+    with notify.logged(config, world, "plan") as log:
+        report = runs.plan_once(config, world, request)
+        log.ended(report)
     return _print(report, config, "json" if as_json else "text", full=full)
 
 
@@ -215,7 +218,9 @@ def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> 
     from reconcile.cli.world import finishing_world
 
     config, world = _config(context), finishing_world()
-    report = runs.apply_once(config, world, digest)
+    with notify.logged(config, world, "apply") as log:
+        report = runs.apply_once(config, world, digest)
+        log.ended(report)
     notify.tell(config, world, report)
     return _print(report, config, "json" if as_json else "text", full=full)
 

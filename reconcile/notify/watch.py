@@ -13,12 +13,14 @@ from reconcile.errors import ReconcileError
 from reconcile.model import Exit
 from reconcile.notify import ping
 from reconcile.notify.complaint import complain, harmless
+from reconcile.notify.log import logged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from reconcile.config import Config
+    from reconcile.notify.log import Log
     from reconcile.notify.metrics import Ended
     from reconcile.report.model import Report
     from reconcile.session import World
@@ -30,9 +32,11 @@ class Watch:
 
     config: Config
     world: World
+    log: Log
 
     def ended(self, report: Report) -> None:
         """It left a report."""
+        self.log.ended(report)
         ping.ended(self.config.notify.healthcheck_url, report)
         tell(self.config, self.world, report)
 
@@ -43,7 +47,8 @@ def watched(config: Config, world: World) -> Iterator[Watch]:
     url, started = config.notify.healthcheck_url, world.clock()
     ping.ping(url, "/start")
     try:
-        yield Watch(config=config, world=world)
+        with logged(config, world, "run") as log:
+            yield Watch(config=config, world=world, log=log)
     except BaseException as error:
         ping.ping(url, "/fail", f"stopped by {type(error).__name__}")
         _failed(config, world, error, started)

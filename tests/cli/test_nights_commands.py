@@ -165,3 +165,18 @@ def test_history_knows_the_pbx_by_any_spelling_of_its_address(office):
     assert office("plan").code == 0
     assert office("history").code == 0
     assert office("db", "purge").code == 0
+
+
+def test_what_is_done_by_hand_is_logged_too(office):
+    leaver = office.due()
+    text = office.config.read_text("utf-8")
+    office.config.write_text(text + '\n[log]\nfile = "runs.log"\nformat = "json"\n')
+    digest = office("plan", "--json").json["digest"]
+    assert office("apply", digest).code == 0
+    lines = [json.loads(line) for line in (office.folder / "runs.log").read_text().splitlines()]
+    ended = [line for line in lines if line["event"] == "run_ended"]
+    assert [(line["command"], line["status"]) for line in ended] == [
+        ("plan", "waiting"),
+        ("apply", "applied"),
+    ]
+    assert [line["contact"] for line in lines if line["event"] == "contact"] == [leaver["Id"]]
