@@ -9,7 +9,7 @@ import pytest
 from canaries import SECRET
 from company import hired
 
-from reconcile import notify
+from reconcile import doctor, notify
 from reconcile.errors import ConfigError
 from reconcile.model import Exit
 from reconcile.notify import delivery
@@ -210,3 +210,19 @@ def test_apply_is_told_and_a_digest_that_is_refused_is_not(due, hook):
     due.tomorrow()
     due.export(extra=[hired(4)])
     assert due.night() is Exit.CONVERGED
+
+
+def test_without_the_extra_the_doctor_names_it(due, hook, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    text = (
+        f'mode = "review"\n[crm]\nsource = "exports/*.csv"\nregion = "DE"\n'
+        f'[pbx]\nurl = "{due.server.url}"\nclient_id = "reconcile"\nclient_secret_env = "SECRET"\n'
+        f'[notify]\nurls = ["{hook.url}"]\nmetrics_file = "r.prom"\n'
+    )
+    (due.folder / "config.toml").write_text(text, "utf-8")
+    checks = doctor.examine(due.folder / "config.toml", due.world(), probe=False)
+    found = {c.name: c for c in checks if c.name in {"notify", "metrics"}}
+    assert {c.state for c in found.values()} == {"fail"}
+    assert {c.mend for c in found.values()} == {"pip install 'reconcile-3cx[notify]'"}
+    assert doctor.exit_code(checks) is Exit.USAGE
