@@ -120,7 +120,7 @@ def build(
             GuardPart(code=m.code, observed=m.observed, limit=m.limit, level=m.level)
             for m in result.measures
         ),
-        contacts=contacts,
+        contacts=(*contacts, *_approved_only(result, previous, contacts)),
         drift=_drift(matching),
         missing=_missing(matching),
         duplicates=_duplicates(matching),
@@ -287,6 +287,33 @@ def _contacts(result: Result, *, with_matched: bool) -> tuple[ContactPart, ...]:
     decided = result.plan.decisions if result.plan else ()
     judged = chain(decided, _matched(result) if with_matched else ())
     return tuple(sorted((_contact(d, outcomes) for d in judged), key=lambda part: part.id))
+
+
+def _approved_only(
+    result: Result, previous: Report | None, contacts: tuple[ContactPart, ...]
+) -> Iterator[ContactPart]:
+    """Who was approved, and is matched again or no longer in 3CX: a plan is answered row by row.
+
+    Of a contact that is gone only the report before may still know the name.
+    """
+    outcomes = _outcomes(result)
+    told = {part.id for part in contacts}
+    lacking = {i: o for i, o in outcomes.items() if i not in told}
+    again = {d.contact.id: d for d in (_matched(result) if lacking else ())}
+    before = {part.id: part for part in (previous.contacts if previous and lacking else ())}
+    for contact_id, outcome in sorted(lacking.items()):
+        if contact_id in again:
+            yield _contact(again[contact_id], outcomes)
+            continue
+        blank = ContactPart(id=contact_id, verdict=Verdict.DELETE, reason="it was approved")
+        known = before.get(contact_id, blank)
+        yield known.model_copy(
+            update={
+                "outcome": outcome.outcome,
+                "outcome_detail": outcome.detail,
+                "guard": outcome.guard,
+            }
+        )
 
 
 def _outcomes(result: Result) -> dict[int, ContactOutcome]:

@@ -11,6 +11,8 @@ from reported import ANN, outcomes, result
 
 from reconcile.core.match import match
 from reconcile.model import (
+    ContactOutcome,
+    DeleteGuard,
     Exit,
     Finding,
     Level,
@@ -18,6 +20,7 @@ from reconcile.model import (
     Outcome,
     Status,
     Subject,
+    Verdict,
 )
 from reconcile.report import mask
 from reconcile.report.build import Result, build
@@ -259,3 +262,35 @@ def test_the_company_of_a_finding_is_masked():
     assert report(result(findings=(department,)), masked=True).findings[0].observed == (
         "department Sales: 5 of 8 (62 %)"
     )
+
+
+def test_every_approved_contact_has_its_row_whatever_became_of_it():
+    before = report(result())
+    gone = before.contacts[0].model_copy(update={"id": 99, "name": "Max Gone"})
+    before = before.model_copy(update={"contacts": (*before.contacts, gone)})
+    told = {
+        7: (Outcome.DELETED, "gone"),
+        1: (Outcome.NOT_ATTEMPTED, "no longer due: it matches the CRM again"),
+        99: (Outcome.ALREADY_GONE, "it is no longer in 3CX"),
+        98: (Outcome.ALREADY_GONE, "it is no longer in 3CX"),
+    }
+    done = tuple(
+        ContactOutcome(contact_id=i, outcome=outcome, guard=DeleteGuard.ETAG, detail=detail)
+        for i, (outcome, detail) in told.items()
+    )
+    made = build(result(outcomes=done), previous=before, masked=False)
+    rows = {c.id: c for c in made.contacts if c.outcome}
+    assert {i: (c.outcome, c.outcome_detail) for i, c in rows.items()} == told
+    assert {i: c.name for i, c in rows.items()} == {
+        7: "Jo Doe",
+        1: "Ann Lee",
+        99: "Max Gone",
+        98: "",
+    }
+    assert rows[1].verdict is Verdict.MATCHED
+    assert rows[98].verdict is Verdict.DELETE
+    assert {c.id for c in made.previous.changes} == {99}
+    listed = build(result(outcomes=done), previous=before, masked=False, with_matched=True)
+    assert sorted(c.id for c in listed.contacts) == [1, 7, 8, 98, 99]
+    masked = build(result(outcomes=done), previous=before, masked=True)
+    assert {c.id: c.name for c in masked.contacts if c.outcome}[99] == "M. G."
