@@ -11,7 +11,7 @@ PYTEST := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 1)
 PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
-WHOLE := $(addprefix tests/,book browser contract crash hostile machine scenarios secrets simulation \
+WHOLE := $(addprefix tests/,book browser contract crash hostile machine manual scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
   crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py \
   pbx/test_large.py test_packaging.py)

@@ -50,7 +50,7 @@ def test_every_key_is_in_the_manual(key):
 
 @pytest.mark.parametrize("code", list(Exit))
 def test_every_exit_code_is_in_the_manual(code):
-    assert f"\n| {int(code)} |" in DOCS["commands.md"]
+    assert f"\n| {int(code)} |" in DOCS["exit-codes.md"]
 
 
 @pytest.mark.parametrize("word", [*Verdict, *Outcome])
