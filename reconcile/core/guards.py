@@ -50,6 +50,7 @@ _WEEK_FLOOR: Final = 10
 _VANISHED_FLOOR: Final = 10
 _VANISHED_PERCENT: Final = 5.0
 _GROUP_SIZE: Final = 5
+_GROUP_LOST: Final = 3
 _GROUP_PERCENT: Final = 30.0
 _FILL_POINTS: Final = 5.0
 _LOSSY_PERCENT: Final = 1.0
@@ -548,9 +549,9 @@ def _too_many_in_a_week(facts: Facts) -> Iterator[Judged]:
 
 
 def _lost_groups(facts: Facts) -> Iterator[Judged]:
-    """A company or a department of at least five that loses more than 30 %.
+    """A company or a department that loses more than 30 % of at least five, or three of fewer.
 
-    All that lose more; else the one that loses most.
+    All that lose so many; else the one that loses most.
     """
     losses = sorted(_losses(facts), key=lambda loss: -loss.percent)
     lost = [loss for loss in losses if loss.percent > _GROUP_PERCENT]
@@ -561,7 +562,7 @@ def _lost_groups(facts: Facts) -> Iterator[Judged]:
                 code="group_lost",
                 observed=f"{loss.kind} {loss.group}: {loss.lost} of {loss.size}"
                 f" ({loss.percent:.0f} %)",
-                limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}",
+                limit=f"{_GROUP_PERCENT:g} % of at least {_GROUP_SIZE}, or {_GROUP_LOST} of fewer",
                 message=f"One {loss.kind} would lose a large part of its contacts at once: it was"
                 " given up, or a filter of the export leaves it out.",
             ),
@@ -577,12 +578,12 @@ class _Loss(NamedTuple):
 
 
 def _losses(facts: Facts) -> Iterator[_Loss]:
-    """What each group of at least five would lose, if anything."""
+    """What each group would lose that is large enough, or loses enough."""
     for field, kind in (("CompanyName", "company"), ("Department", "department")):
         sizes = Counter(facts.pbx.column(field))
         losses = Counter(d.contact.field(field) for d in facts.deletes)
         for group, lost in losses.items():
-            if group and sizes[group] >= _GROUP_SIZE:
+            if group and (sizes[group] >= _GROUP_SIZE or lost >= _GROUP_LOST):
                 yield _Loss(kind, group, lost, sizes[group], _percent(lost, sizes[group]))
 
 

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from statistics import median
+
+import pytest
 
 
 def pytest_terminal_summary(terminalreporter):
     """Add up what the tests took."""
+    years, proofs = _told(terminalreporter)
+    if years:
+        terminalreporter.section("simulated years")
+        for line in (*_figures(years), "", *_table(proofs)):
+            terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    """At most one honest night in ninety was stopped, of all firms together: a part has too few."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    years, _ = _told(reporter) if reporter else ({}, [])
+    sums = years.get("figures", {})
+    if sums and sums["stopped"] > math.ceil(sums["honest"] / 90):
+        reporter.write_line(f"\n{sums['stopped']} of {sums['honest']} nights stopped without need")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _told(terminalreporter):
+    """The sums of all years, and the proofs of all disasters."""
     years, proofs = defaultdict(Counter), []
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
@@ -17,10 +40,7 @@ def pytest_terminal_summary(terminalreporter):
                         years[name].update(numbers)
                 elif key == "disaster":
                     proofs.append(value)
-    if years:
-        terminalreporter.section("simulated years")
-        for line in (*_figures(years), "", *_table(proofs)):
-            terminalreporter.write_line(line)
+    return years, proofs
 
 
 def _figures(years):

@@ -39,9 +39,9 @@ def test_years_with_disasters(tmp_path, record_property, part):
     assert [wrong for tally in years for wrong in tally.wrong] == []
     assert [late for tally in years for late in tally.late] == []
     assert sum(tally.deleted for tally in years) > 0
-    # what asks or stops without need: at most one night in ninety
+    # what asks or stops without need: in few firms twice as often as in all (conftest.py)
     stopped, honest = sum(t.stopped for t in years), sum(t.honest for t in years)
-    assert stopped <= math.ceil(honest / 90), [t.stops for t in years]
+    assert stopped <= math.ceil(honest / 45), [t.stops for t in years]
     # a disaster deletes nobody, with any one guard off; and it is over when it is over
     assert [p for p in proofs if p.wrong] == []
     assert [p for p in proofs if p.needed and not is_bounded(p)] == []
