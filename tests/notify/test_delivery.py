@@ -12,7 +12,7 @@ from company import hired
 from reconcile import doctor, notify
 from reconcile.errors import ConfigError
 from reconcile.model import Exit
-from reconcile.notify import delivery
+from reconcile.notify import delivery, sender
 
 NOBODY = "json://127.0.0.1:9/hook"
 UNKNOWN = "json://"
@@ -58,7 +58,7 @@ def test_a_receiver_that_fails_or_sends_elsewhere_is_not_followed(due, hook, cap
 def test_a_receiver_that_hangs_is_given_up_and_the_others_are_told(due, hook, mailbox, capsys):
     hook.hangs = True
     patient = "?rto=50&cto=50"  # what apprise itself would wait
-    due.tell(hook.url + patient, mailbox.url, timeout_seconds=8)
+    due.tell(hook.url + patient, mailbox.url, timeout_seconds=10)
     assert due.night() is Exit.CONVERGED
     assert len(mailbox.got) == 1
     assert lines(capsys) == [
@@ -189,6 +189,13 @@ def test_whether_an_address_is_understood_is_known_without_sending(hook):
         "number 3 (slack://)",
     ]
     assert hook.got == []
+
+
+def test_a_service_that_raises_is_one_that_refused():
+    said = []
+    message = {"title": "a", "body": "b", "kind": "info"}
+    sender._send(0, None, [message], lambda *answer: said.append(answer))  # noqa: SLF001 - no service
+    assert said == [(0, sender.REFUSED)]
 
 
 def test_a_file_of_the_folder_is_no_module_of_the_sender(due, hook, monkeypatch):

@@ -10,8 +10,9 @@ from hostile import texts
 
 from reconcile import notify
 from reconcile.errors import ConfigError, Problem
-from reconcile.model import Exit, Verdict
+from reconcile.model import Exit, Level, Status, Verdict
 from reconcile.notify import message, news
+from reconcile.report.model import FindingPart
 
 
 def person(company, contact_id):
@@ -257,6 +258,17 @@ def test_a_name_is_no_markup_no_mention_and_no_link(report):
         assert "://" not in lines[0], text
         assert texts.acts(told.body) == [], text
         assert len(told.body) <= message.LONGEST, text
+
+
+def test_many_findings_are_cut_and_counted(report):
+    finding = FindingPart(
+        code="x", level=Level.BLOCK, observed="y", limit="z", message="Why.", hint="reconcile plan"
+    )
+    many = report.model_copy(update={"status": Status.BLOCKED, "findings": (finding,) * 5})
+    told = message.of_report(many, "https://x")
+    assert told.body.count("\n- Stops it: x: y (limit z). Why.") == 3
+    assert "\n… and 2 more findings\n" in told.body
+    assert "Next: reconcile plan" in told.body
 
 
 def test_underscores_stay_where_they_emphasise_nothing():
