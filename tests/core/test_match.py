@@ -86,7 +86,24 @@ def test_a_claim_whose_record_was_merged_leads_to_the_master():
         {"id": "2", "first_name": "Jo", "last_name": "Doe", "gone": True, "merged_into": "3"},
         {"id": "3", "first_name": "Jo", "last_name": "Doe", "phone": "040 7654321"},
     )
-    assert only(crm, pbx, claims).proofs[0].crm_id == "3"
+    proof = only(crm, pbx, claims).proofs[0]
+    assert (proof.kind, proof.crm_id, proof.strength) == ("claim", "3", Strength.STRONG)
+    tagged = b.pbx({"Id": 1, "FirstName": "Jo", "LastName": "Doe", "Tag": "2"})
+    proof = only(crm, tagged).proofs[0]
+    assert (proof.kind, proof.crm_id, proof.strength) == ("crm_id", "3", Strength.STRONG)
+
+
+def test_only_a_record_that_is_gone_is_led_on_to_another():
+    pbx = b.pbx({**JO, "PhoneNumber": "030 999999"})
+    claims = {1: b.claim(pbx.contact(0), crm_id="1")}
+    crm = b.crm(
+        {"id": "1", "first_name": "Jo", "last_name": "Doe", "merged_into": "2"},
+        {"id": "2", "first_name": "Ann", "last_name": "Lee", "phone": "040 7654321"},
+        {"id": "", "first_name": "Ida", "last_name": "Noe", "gone": True, "merged_into": "2"},
+        {"id": "4", "first_name": "Ute", "last_name": "Alt", "gone": True, "merged_into": ""},
+    )
+    proof = only(crm, pbx, claims).proofs[0]
+    assert (proof.kind, proof.crm_id) == ("claim", "1")
 
 
 def test_records_that_are_merged_in_a_circle_prove_nothing():

@@ -316,7 +316,7 @@ def shown(text: str) -> dict[str, tuple[object, str, int]]:
         contacts=(explain.Explained(found_by=text, contact=part(text), next=text),),
     )
     return {
-        "history": (runs, show.history(runs), 2),
+        "history": (runs, show.history(runs, None, encoding="utf-8"), 2),
         "doctor": (checks, show.checks(checks), 3 if text else 2),
         "restore": (restored, show.restored(restored), 2),
         "adopt": (adoption, show.adoption(adoption), 1),

@@ -228,6 +228,18 @@ def test_an_export_that_was_accepted_while_a_clock_was_ahead_does_not_stay_the_n
     assert view.newest_generated_at == state.now + timedelta(days=2)
 
 
+def test_a_view_has_what_protects_and_what_exports_came_with(state, ledger: Ledger) -> None:
+    accept(ledger, state, manifest="rows sha256")
+    accept(ledger, state, manifest="")
+    record = ProtectionRecord(
+        kind=ProtectionKind.NAME, value="Jo Doe", created_by="me", created_at=state.now, reason=""
+    )
+    ledger.protect(record)
+    view = ledger.view(now=state.now)
+    assert view.manifests == {"rows", "sha256"}
+    assert view.protections == (record,)
+
+
 def test_every_content_that_was_accepted_is_known_by_its_last_run(state, ledger: Ledger) -> None:
     accept(ledger, state, sha256="a" * 64)
     second = accept(ledger, state, sha256="b" * 64)
