@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from contextlib import suppress
@@ -125,3 +126,26 @@ def test_every_finding_that_can_be_approved_says_what_to_ask_before():
     assert len(codes) > 12
     table = PAGES["docs/approving.md"].split("## What the guards ask")[1]
     assert [code for code in codes if f"`{code}`" not in table] == []
+
+
+def sentences() -> set[str]:
+    """Every text of the program; what is filled in stands as `…`."""
+    found = set()
+    for path in (ROOT / "reconcile").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (p.value if isinstance(p, ast.Constant) else "…" for p in node.values)
+                found.add("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def test_what_the_page_on_3cx_quotes_is_what_the_program_says():
+    table = PAGES["docs/pbx.md"].split("### What you may see")[1].split("\n## ")[0]
+    quoted = re.findall(r'^\| "([^"]+)"', table, re.MULTILINE)
+    assert len(quoted) > 5
+    said = sentences()
+    for quote in quoted:
+        pattern = ".*".join(re.escape(piece.strip()) for piece in quote.split("…"))
+        assert any(re.search(pattern, text, re.DOTALL) for text in said), quote
