@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from company import SECRET
 
-from reconcile import apply
+from reconcile import apply, hold
 from reconcile.errors import PbxRefused, StateError
 from reconcile.model import (
     Acceptance,
@@ -560,6 +560,23 @@ def test_a_busy_server_is_waited_for_as_it_asks(evening, company, fault, waits):
     assert company.slept == [waits]
     assert evening.wire(5) == ["GET", "DELETE", "GET", "DELETE", "GET"]
     assert evening.outcomes == evening.journal == {5: Outcome.DELETED}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(429, Outcome.NOT_ATTEMPTED), (503, Outcome.UNCONFIRMED)]
+)
+def test_who_stops_while_a_busy_server_is_waited_for_stops_before_the_next_delete(
+    evening, company, status, outcome
+):
+    """After 503 the first one may still be on its way; 429 says that it was not taken."""
+    evening.plan(5, 6)
+    evening.fail(5, status=status)
+    evening.at_read(5, (company.folder / hold.STOP_FILE).touch, nth=2)
+    evening.apply()
+    assert evening.wire(5)[:3] == ["GET", "DELETE", "GET"]
+    assert len(evening.deletes(5)) == 1
+    assert evening.outcomes == {5: outcome, 6: Outcome.NOT_ATTEMPTED}
+    all_stays(company, 5, 6)
 
 
 @pytest.mark.parametrize(("status", "asks"), [(429, "121"), (429, "86400"), (503, "86400")])
