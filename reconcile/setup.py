@@ -32,20 +32,42 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Question:
     """What `init` asks for, and a good answer."""
 
+    key: str
+    """What becomes of the answer, in the configuration."""
     text: str
     default: str
+    choices: tuple[str, ...] = ()
+    """The only answers; none: any."""
 
 
 QUESTIONS: Final[Mapping[str, Question]] = {
-    "mode": Question(text="Mode: review (a person applies) or auto", default="review"),
-    "source": Question(text="CRM export (path, glob or address)", default="exports/*.csv"),
-    "region": Question(text="Country code for numbers without one", default="DE"),
-    "pbx_url": Question(text="Address of the 3CX", default="https://pbx.example.com"),
-    "client_id": Question(text="Client id of the 3CX API", default="reconcile"),
-    "secret_env": Question(
-        text="Environment variable with the client secret", default="RECONCILE_3CX_SECRET"
+    "mode": Question(
+        key="mode",
+        text="Mode: review (a person applies) or auto (a run applies its own plan)",
+        default="review",
+        choices=("review", "auto"),
     ),
-    "delete_guard": Question(text="Delete guard: etag or compare", default="etag"),
+    "source": Question(
+        key="crm.source", text="CRM export (path, glob or address)", default="exports/*.csv"
+    ),
+    "region": Question(key="crm.region", text="Country code for numbers without one", default="DE"),
+    "pbx_url": Question(
+        key="pbx.url", text="Address of the 3CX, with its port", default="https://pbx.example.com"
+    ),
+    "client_id": Question(
+        key="pbx.client_id", text="Client id of the 3CX API", default="reconcile"
+    ),
+    "secret_env": Question(
+        key="pbx.client_secret_env",
+        text="Environment variable with the client secret",
+        default="RECONCILE_3CX_SECRET",
+    ),
+    "delete_guard": Question(
+        key="pbx.delete_guard",
+        text="Delete guard: etag, or compare for a 3CX without ETags",
+        default="etag",
+        choices=("etag", "compare"),
+    ),
 }
 
 _TEMPLATE: Final = """\
@@ -139,16 +161,25 @@ def _checked(path: Path, answers: Mapping[str, str]) -> tuple[str, Config]:
 def _impossible(answers: Mapping[str, str]) -> Iterator[Problem]:
     """What a file could hold and no run could use; an answer is never repeated, see below."""
     for name, said in answers.items():
-        if not said.isprintable():
-            yield Problem(code="config", column=name, message="holds what can't be printed")
-    try:
-        origin(answers["pbx_url"])
-    except ConfigError as error:
-        yield Problem(code="config", column="pbx.url", message=f"{error.message} {error.hint}")
-    if not _VARIABLE.fullmatch(answers["secret_env"]):
+        if why := fault(name, said):
+            yield Problem(code="config", column=QUESTIONS[name].key, message=why)
+
+
+def fault(name: str, said: str) -> str:
+    """Why this can't be the answer to a question; "" if it may be."""
+    if not said.isprintable():
+        return "holds what can't be printed"
+    if (choices := QUESTIONS[name].choices) and said not in choices:
+        return f"must be {' or '.join(choices)}"
+    if name == "secret_env" and not _VARIABLE.fullmatch(said):
         # Somebody may have typed the secret itself.
-        message = "must be the name of an environment variable; the secret itself stays out of here"
-        yield Problem(code="config", column="pbx.client_secret_env", message=message)
+        return "must be the name of an environment variable; the secret itself stays out of here"
+    if name == "pbx_url":
+        try:
+            origin(said)
+        except ConfigError as error:
+            return f"{error.message} {error.hint}"
+    return ""
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -103,16 +103,24 @@ def init(context: click.Context, /, **answers: str | None) -> int:
     from reconcile.cli.world import real_world
 
     setup.refuse_existing(context.obj)
-    asked = {
-        name: given
-        if given is not None
-        else click.prompt(question.text, default=question.default, err=True)
-        for name, question in setup.QUESTIONS.items()
-        for given in [answers[name]]
-    }
-    for line in setup.init_once(context.obj, asked, now=real_world().clock()):
+    said = {name: _asked(name) if given is None else given for name, given in answers.items()}
+    for line in setup.init_once(context.obj, said, now=real_world().clock()):
         click.echo(line)
     return 0
+
+
+def _asked(name: str) -> str:
+    """The answer of a person, who is asked again for what can't be one."""
+    from reconcile import setup
+
+    question = setup.QUESTIONS[name]
+    while why := setup.fault(name, said := _prompt(question.text, question.default)):
+        click.echo(f"  It {why}" if why[0].islower() else f"  {why}", err=True)
+    return said
+
+
+def _prompt(text: str, default: str) -> str:
+    return str(click.prompt(text, default=default, err=True))
 
 
 @group.command()

@@ -81,7 +81,7 @@ def test_a_dangling_link_is_something_too(office):
         ({"pbx-url": "http://pbx.example.com"}, "pbx.url", "must begin with https://"),
         ({"pbx-url": "https://pbx.example.com/xapi/v1"}, "pbx.url", "without /xapi/v1"),
         ({"secret-env": "p4ss word"}, "pbx.client_secret_env", "name of an environment variable"),
-        ({"client-id": "a\x7fb"}, "client_id", "holds what can't be printed"),
+        ({"client-id": "a\x7fb"}, "pbx.client_id", "holds what can't be printed"),
     ],
 )
 def test_impossible_answers_are_refused_and_nothing_is_written(office, changes, where, words):
@@ -94,11 +94,24 @@ def test_impossible_answers_are_refused_and_nothing_is_written(office, changes, 
     assert list(office.folder.iterdir()) == []
 
 
-def test_a_typed_mode_that_is_none_is_refused(office):
-    said = office("init", answers="always\n" + "\n" * 6)
+def test_an_answer_that_can_not_be_is_asked_for_again(office):
+    typed = "always\nauto\n\nAT\npbx.example.com\nhttps://pbx.example.com:5001\n\np4ss word\nPW\n\n"
+    said = office("init", answers=typed)
+    assert said.code == 0
+    assert "\n  It must be review or auto\nMode" in said.err.replace("]: ", "]: \n")
+    assert "must begin with https://" in said.err
+    assert "  It must be the name of an environment variable; the secret itself stays" in said.err
+    assert "p4ss" not in said.err
+    made = tomllib.loads(office.config.read_text("utf-8"))
+    assert (made["mode"], made["pbx"]["url"]) == ("auto", "https://pbx.example.com:5001")
+    assert made["pbx"]["client_secret_env"] == "PW"
+
+
+def test_no_possible_answer_at_all_is_usage_and_writes_nothing(office):
+    said = office("init", answers="always\nsometimes\n")
     assert said.code == 2
-    assert 'column "mode"' in said.err
-    assert not office.config.exists()
+    assert "nobody answered the question, so nothing was done" in said.err
+    assert list(office.folder.iterdir()) == []
 
 
 def test_an_answer_beyond_the_basic_plane_is_written_as_it_is(office):
