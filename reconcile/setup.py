@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from reconcile import config as configuration
 from reconcile.errors import ConfigError, Problem, StateError, UsageError
 from reconcile.pbx.connection import origin
+from reconcile.report import files
 from reconcile.store import migrate
 from reconcile.store.lock import RunLock
 
@@ -127,7 +128,8 @@ def init_once(path: Path, answers: Mapping[str, str], *, now: datetime) -> Itera
     yield f"Reports go to {reports}."
     url, base = config.state.url, config.base
     with RunLock(url, base=base, command="init", now=now):
-        yield str(migrate.upgrade(url, base=base, now=now))
+        last_run = max(files.run_ids(reports), default=0)
+        yield str(migrate.upgrade(url, base=base, now=now, last_run=last_run))
     yield f"Next: put the client secret into {config.pbx.client_secret_env}, then: reconcile doctor"
 
 

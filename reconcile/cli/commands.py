@@ -611,12 +611,15 @@ def db() -> None:
 def db_upgrade(context: click.Context) -> int:
     """Create the state, or bring it to this version's schema, with a backup first."""
     from reconcile.cli.world import real_world
+    from reconcile.report import files
     from reconcile.store import migrate
     from reconcile.store.lock import RunLock
 
     config, now = _config(context), real_world().clock()
-    with RunLock(config.state.url, base=config.base, command="db upgrade", now=now):
-        click.echo(str(migrate.upgrade(config.state.url, base=config.base, now=now)))
+    url, base = config.state.url, config.base
+    last_run = max(files.run_ids(config.path(config.report.directory)), default=0)
+    with RunLock(url, base=base, command="db upgrade", now=now):
+        click.echo(str(migrate.upgrade(url, base=base, now=now, last_run=last_run)))
     return 0
 
 

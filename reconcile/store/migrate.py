@@ -37,6 +37,7 @@ from reconcile.store.engine import (
     journal_mode,
     make_file,
     make_folder,
+    number_after,
     state_file,
     transaction,
 )
@@ -103,11 +104,18 @@ class CheckResult:
 
 
 def upgrade(
-    url: str, *, base: Path, now: datetime, locations: Sequence[Path] = ()
+    url: str,
+    *,
+    base: Path,
+    now: datetime,
+    last_run: int = 0,
+    locations: Sequence[Path] = (),
 ) -> UpgradeResult:
     """Create the state, or bring an older one to this version's schema, with a backup first.
 
-    `locations` are more folders of revisions. Raises StateError, with the state as it was, for a
+    `last_run` is the highest run of which there is a report: a new state counts on from there, as
+    its first runs would take the place of the reports of a state that is lost. `locations` are more
+    folders of revisions. Raises StateError, with the state as it was, for a
     newer schema, a damaged file, another program's database, or a revision that fails.
     """
     path = state_file(url, base=base)
@@ -117,7 +125,10 @@ def upgrade(
             _configured(locations) as config,
             transaction(path, writing=True, foreign_keys=False) as connection,
         ):
-            return _upgrade(connection, path, config, now)
+            done = _upgrade(connection, path, config, now)
+            if not done.from_revision:
+                number_after(connection, tables.run, last_run)
+            return done
 
 
 def _prepare(path: Path) -> None:

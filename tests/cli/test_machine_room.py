@@ -35,6 +35,22 @@ def test_sandbox_says_what_is_wrong_with_its_options(office):
     assert "reconcile sandbox --port 0" in taken.err
 
 
+def test_a_new_state_in_place_of_a_lost_one_overwrites_no_report(office):
+    office.deleted()
+    reports = office.folder / "reports"
+    before = {p: p.read_bytes() for p in reports.rglob("run-*/*")}
+    for file in (office.folder / "state").iterdir():
+        file.unlink()
+    assert office("plan").code == 8
+    assert office("db", "upgrade").code == 0
+    assert office("plan", "--json").json["run"]["id"] == 4
+    assert {p: p.read_bytes() for p in before} == before
+    for file in (*(office.folder / "state").iterdir(), office.config):
+        file.unlink()
+    assert office.init().code == 0
+    assert office("plan", "--json").json["run"]["id"] == 5
+
+
 def test_db_is_created_checked_copied_and_purged(office):
     leaver = office.deleted()
     state = office.folder / "state" / "reconcile.db"
