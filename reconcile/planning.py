@@ -308,7 +308,7 @@ def findings_of(error: ReconcileError, subject: Subject) -> tuple[Finding, ...]:
             code=problem.code if problem else error.code,
             level=Level.BLOCK,
             subject=subject,
-            observed=str(problem) if problem else error.message,
+            observed=str(problem) if problem else "",
             limit="",
             message=error.message,
             hint=error.hint,
@@ -380,9 +380,11 @@ def close(session: Session, result: Result, request: Request) -> Report:
     """Assemble, write, and close the run's row."""
     config = session.config
     finished = replace(result, finished_at=session.now())
+    previous = files.latest(session.reports)
     report = reporting.build(
         finished,
-        previous=files.latest(session.reports),
+        previous=previous,
+        compared=_compared_with(session, result, previous),
         masked=config.report.mask,
         with_matched=request.with_matched,
     )
@@ -405,3 +407,10 @@ def close(session: Session, result: Result, request: Request) -> Report:
     keep = timedelta(days=config.report.keep_days)
     files.prune(session.reports, before=finished.finished_at - keep)
     return report
+
+
+def _compared_with(session: Session, result: Result, previous: Report | None) -> Report | None:
+    """The last report that came to a plan: a night that was stopped knows no verdicts."""
+    if previous is None or previous.digest or result.plan is None:
+        return previous
+    return files.last_planned(session.reports)

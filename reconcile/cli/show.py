@@ -164,8 +164,9 @@ def restored(done: Sequence[Restored]) -> str:
         + ("" if r.new_id is None else f" as contact {r.new_id}")
         for r in done
     ]
-    left = "" if all(r.ok for r in done) else " Not everything is back; the same command again."
-    return _lines([*lines, f"Next: reconcile plan.{left}"])
+    if not all(r.ok for r in done):
+        lines.append("Not everything is back; the same command again tries the rest.")
+    return _lines([*lines, "Next: reconcile plan"])
 
 
 def drill(practised: Drill) -> str:

@@ -465,8 +465,8 @@ def _changed_rules(facts: Facts) -> Iterator[Judged]:
         _approve(
             code="rules_changed",
             subject=Subject.EXPORT,
-            observed=facts.rules[:12],
-            limit=last.rules[:12],
+            observed=f"rules {facts.rules[:12]}",
+            limit=f"rules {last.rules[:12]}, as in run {last.run_id}",
             message="What decides a match has changed since the last accepted run: the columns and"
             " how they are read, the region, the managed types, or the program's matcher.",
         ),
@@ -508,7 +508,7 @@ def _too_many_deletes(facts: Facts) -> Iterator[Judged]:
         count > facts.limits.max_deletes,
         _approve(
             code="too_many_deletes",
-            observed=f"{count} deletes",
+            observed=f"{count} delete{'' if count == 1 else 's'}",
             limit=str(facts.limits.max_deletes),
             message="The plan deletes more contacts than policy.max_deletes allows at once."
             + _LEFT_OR_LACKING,

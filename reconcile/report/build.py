@@ -99,9 +99,18 @@ class Result:
 
 
 def build(
-    result: Result, *, previous: Report | None, masked: bool, with_matched: bool = False
+    result: Result,
+    *,
+    previous: Report | None,
+    masked: bool,
+    compared: Report | None = None,
+    with_matched: bool = False,
 ) -> Report:
-    """Assemble the report; with `masked`, personal data is shown as initials and last digits."""
+    """Assemble the report; with `masked`, personal data is shown as initials and last digits.
+
+    `previous` is the last report, `compared` the last one that came to a plan if that is another.
+    """
+    compared = compared or previous
     status, exit_code = conclude(result)
     contacts = _contacts(result, with_matched=with_matched)
     matching = result.matching
@@ -120,11 +129,11 @@ def build(
             GuardPart(code=m.code, observed=m.observed, limit=m.limit, level=m.level)
             for m in result.measures
         ),
-        contacts=(*contacts, *_approved_only(result, previous, contacts)),
+        contacts=(*contacts, *_approved_only(result, compared, contacts)),
         drift=_drift(matching),
         missing=_missing(matching),
         duplicates=_duplicates(matching),
-        previous=_previous(previous, contacts),
+        previous=_previous(compared, contacts) if result.plan else None,
         masked=False,
     )
     report = report.model_copy(update={"trend": _trend(previous, report)})
@@ -184,7 +193,9 @@ def headline(result: Result, status: Status) -> str:
 
 
 def _applied_headline(result: Result, total: str) -> str:
-    counted = Counter(o.outcome for o in result.outcomes or ())
+    if not result.outcomes:
+        return f"The export is accepted. Nobody was due among {total} phone-system contacts."
+    counted = Counter(o.outcome for o in result.outcomes)
     deleted = counted.pop(Outcome.DELETED, 0)
     verb = "was" if deleted == 1 else "were"
     rest = ", ".join(f"{n} {kind.value.replace('_', ' ')}" for kind, n in sorted(counted.items()))

@@ -183,13 +183,14 @@ def next_step(part: ContactPart, report: Report) -> str:
     return _NEXT[part.verdict].format(id=part.id)
 
 
-_KEEP: Final = "to keep it, add {id} to policy.protect.ids"
+_KEEP: Final = "to keep it: reconcile protect {id}"
 _NEXT: Final = {
     Verdict.OUT_OF_SCOPE: "nothing; only the types in pbx.contact_types are managed",
     Verdict.MATCHED: "nothing; it stays as long as the CRM has its person",
     Verdict.REVIEW: "look at it: reconcile contact get {id}; if its person has left: reconcile"
     f" contact delete {{id}}; {_KEEP}",
-    Verdict.PROTECTED: "nothing; it stays as long as policy.protect names it",
+    Verdict.PROTECTED: "nothing; it stays until its protection is taken back: reconcile protect"
+    " shows who is protected",
     Verdict.UNMANAGED: "nothing, no run deletes it; if it came from the CRM all the same: reconcile"
     " adopt {id}, then reconcile plan",
     Verdict.WAITING: f"nothing, the coming nights decide; {_KEEP}",

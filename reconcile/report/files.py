@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -160,6 +160,16 @@ def latest(directory: Path) -> Report | None:
         return read(directory)
     except UsageError:
         return None
+
+
+def last_planned(directory: Path) -> Report | None:
+    """The last report of a run that came to a plan, or None if there is none."""
+    for run_id in reversed(run_ids(directory)):
+        with suppress(UsageError):
+            found = read(directory, run_id)
+            if found.digest:
+                return found
+    return None
 
 
 def prune(directory: Path, *, before: datetime) -> int:

@@ -121,7 +121,11 @@ def _said(report: Report) -> dict[str, object]:
         "age": _age(report),
         "probed": told.probed(pbx) if pbx else "",
         "compare": told.narrows(pbx) if pbx else "",
-        "sides": (_side("3CX", report.counts.pbx), _side("CRM", report.counts.crm)),
+        "sides": [
+            _side(name, counts)
+            for name, counts in (("3CX", report.counts.pbx), ("CRM", report.counts.crm))
+            if any(counts.values())
+        ],
         "lists": told.lists(report),
         "heads": _HEADS,
         "shown": _SHOWN,

@@ -55,14 +55,13 @@ def _inputs(report: Report) -> Iterator[str]:
     if p := report.pbx:
         yield f"- 3CX {code(p.url)}: {p.contacts:,} contacts, delete guard {p.delete_guard}"
     for side, counts in (("3CX", report.counts.pbx), ("CRM", report.counts.crm)):
-        shown = [f"{n:,} {k.replace('_', ' ')}" for k, n in counts.items() if n and k != "read"]
-        yield f"- {side}: {counts.get('read', 0):,} read = {' + '.join(shown) or 0}"
+        yield f"- {side}: {told.sum_of(counts)}"
 
 
 def _finding(finding: FindingPart) -> str:
     limit = f" (limit {code(finding.limit)})" if finding.limit else ""
-    said = f"**{_LEVELS[finding.level]}: {finding.code}**: {code(finding.observed)}{limit}."
-    return f"- {said} {_plain(finding.message)}"
+    seen = f"{code(finding.observed)}{limit}. " if finding.observed else ""
+    return f"- **{_LEVELS[finding.level]}: {finding.code}**: {seen}{_plain(finding.message)}"
 
 
 def _guard(part: GuardPart) -> str:

@@ -78,9 +78,7 @@ def _inputs(console: Console, report: Report) -> None:
 
 def _counts(console: Console, report: Report) -> None:
     for side, counts in (("3CX", report.counts.pbx), ("CRM", report.counts.crm)):
-        shown = [(name, n) for name, n in counts.items() if n and name != "read"]
-        parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in shown]
-        console.print(Text(f"{side}: {counts.get('read', 0):,} read = {' + '.join(parts) or 0}"))
+        console.print(Text(f"{side}: {told.sum_of(counts)}"))
 
 
 def _findings(console: Console, report: Report) -> None:
@@ -91,7 +89,8 @@ def _findings(console: Console, report: Report) -> None:
 def _finding(finding: FindingPart) -> Text:
     limit = f" (limit {finding.limit})" if finding.limit else ""
     text = Text(f"{_MARKS[finding.level]} {finding.code}", style=_STYLES[finding.level])
-    text.append(printable(f": {finding.observed}{limit}. {finding.message}"), style="default")
+    seen = f"{finding.observed}{limit}. " if finding.observed else ""
+    text.append(printable(f": {seen}{finding.message}"), style="default")
     return text
 
 
@@ -137,9 +136,9 @@ def _rest(console: Console, report: Report, *, full: bool) -> None:
         (len(report.duplicates), "people with several contacts"),
         (len(report.previous.changes) if report.previous else 0, "verdicts that changed"),
     ]
-    counted = [f"{count:,} {what}" for count, what in parts if count]
+    counted = [f"{what}: {count:,}" for count, what in parts if count]
     if counted:
-        console.print(Text(f"Also: {', '.join(counted)}.", style="dim"))
+        console.print(Text(f"Also: {'; '.join(counted)}.", style="dim"))
     if report.contacts and not full:
         number = "" if report.run.id is None else f" {report.run.id}"
         again = f"reconcile report{number} --full" if number else "the same command with --full"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from reconcile.model import DeleteGuard, Level, Outcome, Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from reconcile.report.model import ContactPart, PbxPart, Report
@@ -130,6 +130,16 @@ def next_step(report: Report) -> str:
             return "Next: reconcile plan"
         case _:
             return "Nothing to do."
+
+
+def sum_of(counts: Mapping[str, int]) -> str:
+    """`3 read = 2 matched + 1 delete`; where the sides were not compared there is no sum."""
+    if not any(counts.values()):
+        return "not compared"
+    shown = [
+        f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if n and name != "read"
+    ]
+    return f"{counts.get('read', 0):,} read = {' + '.join(shown) or 0}"
 
 
 def has_deleted(report: Report) -> bool:

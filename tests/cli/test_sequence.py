@@ -62,7 +62,7 @@ def test_init_doctor_plan_apply_plan_restore(office, sandbox):
     back = office("restore", "--run", run)
     assert back.code == 0
     assert re.search(rf"{re.escape(' '.join(leaver[1:3]))}.*: restored as contact \d+", back.out)
-    assert back.out.splitlines()[-1] == "Next: reconcile plan."
+    assert back.out.splitlines()[-1] == "Next: reconcile plan"
     (new,) = re.findall(r"restored as contact (\d+)", back.out)
     found = office("contact", "get", new).json
     assert [found["fields"]["FirstName"], found["fields"]["LastName"]] == leaver[1:3]

@@ -294,3 +294,17 @@ def test_every_approved_contact_has_its_row_whatever_became_of_it():
     assert sorted(c.id for c in listed.contacts) == [1, 7, 8, 98, 99]
     masked = build(result(outcomes=done), previous=before, masked=True)
     assert {c.id: c.name for c in masked.contacts if c.outcome}[99] == "M. G."
+
+
+def test_a_night_that_was_stopped_compares_nothing_and_is_compared_with_nothing():
+    first = report(result())
+    stopped = build(result(plan=None, matching=None), previous=first, masked=False)
+    assert stopped.previous is None
+    again = build(result(), previous=stopped, compared=first, masked=False)
+    assert again.previous.changes == ()
+    assert [part.matched for part in again.trend] == [1, 0, 1]
+
+
+def test_an_approved_export_without_anybody_due_is_said_to_be_accepted():
+    made = report(result(outcomes=()))
+    assert made.headline == "The export is accepted. Nobody was due among 3 phone-system contacts."

@@ -218,5 +218,5 @@ def test_what_became_of_a_contact_goes_before_its_verdict(outcome):
 def test_a_due_contact_names_the_digest_while_it_can_be_approved():
     due = JO.model_copy(update={"verdict": Verdict.DELETE})
     step = explain.next_step(due, report(approve_until=b.NOW + timedelta(hours=1)))
-    assert step.startswith("if this is right: reconcile apply 0123456789ab; to keep it, add 7 to")
+    assert step.startswith("if this is right: reconcile apply 0123456789ab; to keep it: reconcile")
     assert explain.next_step(due, report()).startswith("reconcile plan, ")

@@ -104,3 +104,12 @@ def test_old_reports_are_removed(tmp_path):
     assert files.prune(tmp_path, before=b.NOW - timedelta(days=90)) == 1
     assert not old.exists()
     assert new.exists()
+
+
+def test_the_last_report_that_came_to_a_plan_is_found_behind_stopped_nights(tmp_path):
+    assert files.last_planned(tmp_path) is None
+    planned = report(3).model_copy(update={"digest": "a" * 64})
+    for found in (planned, report(4), report(5)):
+        files.write(found, tmp_path)
+    (files.path(tmp_path, 5)).write_text("{")
+    assert files.last_planned(tmp_path) == planned

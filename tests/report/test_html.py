@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -274,3 +274,10 @@ def test_a_hostile_name_is_only_text(name):
 def test_the_age_of_the_export_is_told_in_hours():
     report = made(started_at=b.NOW + timedelta(hours=30, minutes=5))
     assert "30 h 5 min before this run" in page(report).text()
+
+
+def test_sides_that_were_not_compared_have_no_sum_and_a_finding_may_have_no_value():
+    finding = replace(FINDING, observed="", limit="")
+    said = page(made(findings=(finding,), plan=None, matching=None)).text()
+    assert "The two sides were not compared." in said
+    assert "The export has many fewer records. What to do" in said

@@ -181,7 +181,7 @@ def test_a_summary_fits_a_screen_and_counts_what_it_leaves_out():
     assert len(short.splitlines()) <= 40
     assert "Absent, waiting out the grace (100)" not in short
     assert "Absent, waiting out the grace (100)" in rendered(found, full=True)
-    assert "Also: 1 CRM records with a number that 3CX lacks, 1 verdicts that changed." in short
+    assert "Also: CRM records with a number that 3CX lacks: 1; verdicts that changed: 1." in short
 
 
 def test_a_plan_without_record_is_made_again_to_see_all():
@@ -248,3 +248,13 @@ def test_hostile_names_are_inert():
     assert "\u202e" not in out
     assert "[bold]" in out
     assert "\\u001b" in out
+
+
+def test_sides_that_were_not_compared_have_no_sum_and_a_finding_may_have_no_value():
+    found = FindingPart(
+        code="pbx_refused", level=Level.BLOCK, observed="", limit="", message="No.", hint=""
+    )
+    nothing = CountsPart(pbx={"read": 0, "matched": 0}, crm={"read": 0})
+    out = rendered(report(Status.BLOCKED, findings=(found,), counts=nothing, contacts=()))
+    assert "3CX: not compared\nCRM: not compared\n" in out
+    assert "BLOCK pbx_refused: No.\n" in out
