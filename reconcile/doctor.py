@@ -160,7 +160,9 @@ def _pbx(config: Config, world: World, *, state: bool, probe: bool) -> Iterator[
     try:
         connection = connection_of(config, world)
     except ReconcileError as error:
-        yield from _failures("secret", error, mend=_mend_of_secret(config, error))
+        # What is wrong with the secret is a problem of its own; else it is the address.
+        mend = _mend_of_secret(config) if error.problems else ""
+        yield from _failures("secret" if error.problems else "pbx", error, mend=mend)
         return
     try:
         # 3CX keeps one live token per client id: asking beside a run would stop that run.
@@ -198,10 +200,7 @@ def _asked(
     yield from _listed(config, world, reader, state=state, probe=probe)
 
 
-def _mend_of_secret(config: Config, error: ReconcileError) -> str:
-    """The address may be what is wrong with a connection; if it isn't, it is the secret."""
-    if not error.problems:
-        return error.hint
+def _mend_of_secret(config: Config) -> str:
     name = config.pbx.client_secret_env
     return f"export {name}=…" if name else "set pbx.client_secret_env or pbx.client_secret_file"
 

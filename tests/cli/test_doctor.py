@@ -106,6 +106,15 @@ def test_without_a_secret_it_names_the_variable(set_up):
     assert set_up.server.requests == ()
 
 
+def test_an_address_that_is_none_is_no_fault_of_the_secret(set_up):
+    set_up.set(set_up.server.url, f"{set_up.server.url}/xapi/v1")
+    said = set_up("doctor")
+    assert said.code == 2
+    assert "FAIL  pbx: " in said.out
+    assert "without /xapi/v1" in said.out
+    assert "FAIL  secret" not in said.out
+
+
 def test_without_an_export_and_without_a_state_the_rest_is_still_looked_at(set_up):
     set_up.exported.unlink()
     (set_up.folder / "state" / "reconcile.db").unlink()
