@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulation.exports import SENTINELS, export
 from simulation.firm import Entry, fields_of, found
-from simulation.nights import SENTINEL
+from simulation.nights import PERSON, SENTINEL
 
 if TYPE_CHECKING:
     import random
@@ -339,7 +339,7 @@ def _partly_listed(scene: Scene, tonight: Tonight, _at: int) -> None:
     tonight.incomplete = True
 
 
-@_disaster("3CX restored, Ids given anew", 44, how="lasting")
+@_disaster("3CX restored, Ids given anew", 44, but_for=PERSON, how="lasting")
 def _restored(scene: Scene, _tonight: Tonight, _at: int) -> None:
     """The newest contacts are gone; their Ids are given to people typed by hand, and to others."""
     firm = scene.firm

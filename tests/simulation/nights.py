@@ -382,7 +382,7 @@ class Program:
             rules = replace(rules, grace_exports=1, grace_hours=0)
         last = view.last_accepted
         repeated = view.run_with(crm_side.source.content) is not None
-        matching = _weakened(self._matching(crm_side, pbx_side, claims), look.on)
+        matching = _weakened(self._matching(crm_side, pbx_side, view.claims), look.on)
         decisions = plan.build(
             pbx_side,
             matching,
