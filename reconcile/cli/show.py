@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconcile.model import ProtectionRecord, RunRecord
     from reconcile.ownership import Adoption
     from reconcile.report.diff import Changed, Difference
-    from reconcile.report.explain import Explained, Explanation
+    from reconcile.report.explain import Chapter, Explained, Explanation
     from reconcile.report.model import ContactPart, Report, TrendPart
     from reconcile.restoring import Drill, Restored
     from reconcile.store.migrate import CheckResult
@@ -232,7 +232,24 @@ def _explained(found: Explained) -> list[str]:
     ]
     by = _FOUND_BY.get(found.found_by, found.found_by)
     title = f"contact {part.id}: {told} (found by its {by})"
-    return ["", title, *(f"  {name}: {said}" for name, said in rows if said)]
+    lines = (f"  {name}: {said}" for name, said in rows if said)
+    return ["", title, *lines, *_story(found)]
+
+
+def _story(found: Explained) -> list[str]:
+    """What the nights before said, if it was anything else."""
+    if len(found.story) < _TREND:
+        return []
+    return ["  the nights:", *(f"    {_chapter(each, found)}" for each in found.story)]
+
+
+def _chapter(each: Chapter, found: Explained) -> str:
+    runs = f"run {each.first}" if each.first == each.last else f"runs {each.first} to {each.last}"
+    since = f", {_moment(each.since)}" if each.since else ""
+    if not each.said:
+        return f"{runs}{since}: not in 3CX"
+    whose = f" ({each.name or 'no name'})" if each.name != found.contact.name else ""
+    return f"{runs}{since}: {each.said.replace('_', ' ')}{whose}: {each.reason}"
 
 
 _FOUND_BY: Final = {"id": "Id", "crm_id": "CRM id", "email": "e-mail address"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -66,9 +67,23 @@ def latest(directory: Path) -> int | None:
 
 def read(directory: Path, run_id: int) -> Iterator[ContactPart]:
     """The contacts of a run by Id; raises UsageError if the file can't be read."""
+    with _opened(directory, run_id) as lines:
+        yield from map(ContactPart.model_validate_json, lines)
+
+
+def one(directory: Path, run_id: int, contact_id: int) -> ContactPart | None:
+    """One contact of a run, or None if it is not in it; raises UsageError as `read` does."""
+    begins = f'{{"id":{contact_id},'.encode()
+    with _opened(directory, run_id) as lines:
+        found = next((line for line in lines if line.startswith(begins)), None)
+        return ContactPart.model_validate_json(found) if found else None
+
+
+@contextmanager
+def _opened(directory: Path, run_id: int) -> Iterator[Iterable[bytes]]:
     try:
         with gzip.open(path(directory, run_id)) as lines:
-            yield from map(ContactPart.model_validate_json, lines)
+            yield lines
     except (OSError, EOFError, zlib.error, ValidationError) as error:
         message = f"The evidence of run {run_id} in {directory} can't be read."
         raise UsageError(message, hint=f"reconcile report {run_id}") from error

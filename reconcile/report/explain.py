@@ -6,7 +6,7 @@ Looks only into what a run left on disk; asks neither the CRM nor 3CX, and chang
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PLAIN: Final = re.compile(r"\+?[0-9 ()\-]*")
 """A cell with one number and nothing else, whose keys end as it ends."""
 _END: Final = 4
+_FEW: Final = 3
 
 
 class Found(IntEnum):
@@ -108,6 +109,22 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """Runs, one after the other, that said the same of a contact."""
+
+    first: int
+    last: int
+    since: datetime | None
+    """When the first of them had ended; None if the report no longer knows."""
+    said: str
+    """The verdict, or what became of it; "" where 3CX did not have it."""
+    reason: str
+    """As the last of them gave it."""
+    name: str
+    """Whose contact it was then: an Id may be given to somebody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """One contact that was found."""
 
@@ -116,6 +133,8 @@ class Explained:
     contact: ContactPart
     next: str
     """What one can do now, with the command."""
+    story: tuple[Chapter, ...] = ()
+    """What the runs up to this one said of it; only where few contacts were found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +173,33 @@ def explain(directory: Path, who: Who, run_id: int | None = None) -> Explanation
         complete=complete,
         masked=masked,
         contacts=tuple(
-            Explained(found_by=by.name.lower(), contact=part, next=next_step(part, report))
+            Explained(
+                found_by=by.name.lower(),
+                contact=part,
+                next=next_step(part, report),
+                story=story(directory, part.id, report) if len(found) <= _FEW else (),
+            )
             for (by, _), part in found
         ),
     )
+
+
+def story(directory: Path, contact_id: int, report: Report) -> tuple[Chapter, ...]:
+    """What the last runs with evidence said of a contact, the oldest first, up to this report's."""
+    when = {part.run: part.finished_at for part in report.trend}
+    told: list[Chapter] = []
+    for run in files.run_ids(directory):
+        if run > (report.run.id or 0) or not evidence.has(directory, run):
+            continue
+        part = evidence.one(directory, run, contact_id)
+        said = (part.outcome or part.verdict).value if part else ""
+        reason, name = (part.reason, part.name) if part else ("", "")
+        if told and (told[-1].said, told[-1].name) == (said, name):
+            told[-1] = replace(told[-1], last=run, reason=reason)
+            continue
+        since = when.get(run)
+        told.append(Chapter(first=run, last=run, since=since, said=said, reason=reason, name=name))
+    return tuple(told)
 
 
 def _nobody(run: int, *, complete: bool, masked: bool) -> UsageError:

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconcile.cli import show
 from reconcile.core import phones
 from reconcile.errors import UsageError
 from reconcile.model import Exit, Outcome, Status, Verdict
 from reconcile.report import evidence, explain, files, mask
-from reconcile.report.model import ContactPart, CountsPart, Report, RunPart
+from reconcile.report.model import ContactPart, CountsPart, Report, RunPart, TrendPart
 
+NO_COUNTS = dict.fromkeys(("matched", "waiting", "review", "delete", "deleted"), 0)
 JO = ContactPart(
     id=7,
     verdict=Verdict.MATCHED,
@@ -220,3 +222,45 @@ def test_a_due_contact_names_the_digest_while_it_can_be_approved():
     step = explain.next_step(due, report(approve_until=b.NOW + timedelta(hours=1)))
     assert step.startswith("if this is right: reconcile apply 0123456789ab; to keep it: reconcile")
     assert explain.next_step(due, report()).startswith("reconcile plan, ")
+
+
+def test_the_story_of_a_contact_is_told_over_the_nights(tmp_path):
+    waiting = JO.model_copy(update={"verdict": Verdict.WAITING, "reason": "absent, in 1 export"})
+    later = waiting.model_copy(update={"reason": "absent, in 2 exports"})
+    gone = JO.model_copy(update={"verdict": Verdict.DELETE, "outcome": Outcome.DELETED})
+    other = JO.model_copy(update={"name": "Eve Fox", "crm_id": "9", "verdict": Verdict.UNMANAGED})
+    nights = [other, None, JO, JO, waiting, later, gone]
+    for run, part in enumerate(nights, 1):
+        trend = (TrendPart(run=run, finished_at=b.NOW, status=Status.CLEAN, **NO_COUNTS),)
+        files.write(report(run=run, trend=trend), tmp_path)
+        evidence.write(filter(None, (part, ANN)), tmp_path, run)
+    files.write(report(run=8), tmp_path)  # without a plan, so without evidence
+    (found,) = explain.explain(tmp_path, who("7")).contacts
+    assert [(c.first, c.last, c.said, c.reason, c.name) for c in found.story] == [
+        (1, 1, "unmanaged", JO.reason, "Eve Fox"),
+        (2, 2, "", "", ""),
+        (3, 4, "matched", JO.reason, JO.name),
+        (5, 6, "waiting", "absent, in 2 exports", JO.name),
+        (7, 7, "deleted", JO.reason, JO.name),
+    ]
+    assert [c.since for c in found.story] == [None, None, None, None, b.NOW]
+    told = show.explained(explain.explain(tmp_path, who("7"))).splitlines()
+    nights = told[told.index("  the nights:") + 1 :]
+    assert nights == [
+        f"    run 1: unmanaged (Eve Fox): {JO.reason}",
+        "    run 2: not in 3CX",
+        f"    runs 3 to 4: matched: {JO.reason}",
+        "    runs 5 to 6: waiting: absent, in 2 exports",
+        f"    run 7, 2026-11-24 02:30 UTC: deleted: {JO.reason}",
+    ]
+    (then,) = explain.explain(tmp_path, who("7"), 4).contacts
+    assert [c.last for c in then.story] == [1, 2, 4]
+    (always,) = explain.explain(tmp_path, who("4711 "), 1).contacts[:1]
+    assert "the nights" not in show.explained(explain.explain(tmp_path, who("Ann Lee")))
+    assert [c.said for c in always.story] == ["review"]
+
+
+def test_the_story_is_left_out_where_many_are_meant(reports):
+    evidence.write([JO.model_copy(update={"id": i}) for i in range(1, 5)], reports, 1)
+    found = explain.explain(reports, who("Jo Maria Doe"))
+    assert [each.story for each in found.contacts] == [()] * 4
