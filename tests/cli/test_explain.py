@@ -33,7 +33,10 @@ def test_the_way_of_a_leaver_is_explained_run_by_run(office):
     assert f"delete: CRM record {leaver['Tag']} is absent since 20" in due.out
     assert "in 1 export\n" in due.out
     digest = json.loads(evidence(office, 2).with_name("report.json").read_text("utf-8"))["digest"]
-    assert f"next: if this is right: reconcile apply {digest[:12]}; to keep it: reconcile protect" in due.out
+    assert (
+        f"next: if this is right: reconcile apply {digest[:12]}; to keep it: reconcile protect"
+        in due.out
+    )
 
     done = office("explain", number)
     assert "(found by its number)" in done.out
