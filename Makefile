@@ -30,12 +30,13 @@ demo: $(READY)
 check: system lint
 	@$(MAKE) --no-print-directory -j2 types test
 
-# What a test needs besides Python: systemd's own verifier reads the units in cron/, the queries of
-# the manual run on real databases, strace lets each write of a run fail in turn, the page of a report
-# opens in a browser, and its table in a spreadsheet program.
+# What a test needs besides Python: systemd's own verifier reads the units in cron/, a real cron runs
+# its line, the queries of the manual run on real databases, strace lets each write of a run fail in
+# turn, the page of a report opens in a browser, and its table in a spreadsheet program.
 system:
 	@missing=""; \
 	command -v systemd-analyze > /dev/null || missing="$$missing systemd"; \
+	command -v cron > /dev/null || missing="$$missing cron"; \
 	command -v mariadbd > /dev/null || missing="$$missing mariadb-server"; \
 	command -v strace > /dev/null || missing="$$missing strace"; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \

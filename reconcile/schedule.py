@@ -168,6 +168,7 @@ def run_forever(config: Config, world: World) -> int:
     _announce(config, nights, world)
     while (code := world.interrupted()) is None and not bugs.found:
         world.sleep(_LOOK)
+        scheduler.wakeup()  # its own wait stands still while a machine sleeps, and is too long then
     scheduler.shutdown(wait=True)
     if bugs.found:
         raise bugs.found[0]

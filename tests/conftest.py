@@ -17,6 +17,8 @@ settings.load_profile("untimed")
 LONG = {
     *("test_book.py", "test_cut.py", "test_damaged.py", "test_export_caps.py", "test_large.py"),
     *(
+        "test_containerfile.py",
+        "test_cron_daemon.py",
         "test_first_night.py",
         "test_machine.py",
         "test_packaging.py",
