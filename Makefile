@@ -8,7 +8,6 @@ READY := $(VENV)/.ready
 # More processes than processors: many tests wait for a disk, a server or a child.
 PROCESSORS := $(shell nproc 2> /dev/null || echo 2)
 PYTEST := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 1)
-PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
 WHOLE := $(addprefix tests/,book browser contract crash hostile machine manual scenarios secrets simulation \
@@ -26,9 +25,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(READY)
 	$(BIN)/reconcile demo
 
-# Types need one processor, so tests run beside them; and proofs beside the counting of lines.
+# Types, measured tests and proofs beside each other: no processor waits for the last test of a part.
 check: system lint
-	@$(MAKE) --no-print-directory -j2 types test
+	@$(MAKE) --no-print-directory -j3 types coverage whole
 
 # What a test needs besides Python: systemd's own verifier reads the units in cron/, a real cron runs
 # its line, the queries of the manual run on real databases, strace lets each write of a run fail in
@@ -64,8 +63,8 @@ coverage: measured
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-whole: measured
-	$(BIN)/python $(PYTEST_WHOLE) $(WHOLE)
+whole: $(READY)
+	$(BIN)/python $(PYTEST) $(WHOLE)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .
