@@ -289,7 +289,7 @@ def _bleed_1(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.01)
 
 
-@_disaster("slow bleed of 2 % a night", 20, nights=14, how="steady")
+@_disaster("slow bleed of 2 % a night", 20, nights=14, but_for=SENTINEL, how="steady")
 def _bleed_2(scene: Scene, tonight: Tonight, at: int) -> None:
     _bleed(scene, tonight, at, 0.02)
 
