@@ -16,6 +16,7 @@ from reconcile.core.guards import accepts
 from reconcile.model import Level
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -187,16 +188,25 @@ class Year:
         self.matched &= firm.book.keys()
         for contact_id in self.leavers.keys() - absent:
             del self.leavers[contact_id]
+        named = self._named(absent)
         for contact_id in sorted(absent):
             leaver = self.leavers.setdefault(contact_id, Leaver(self.night))
-            if firm.edited.get(contact_id) == self.night:
-                leaver.evidence = 0
+            if firm.edited.get(contact_id) == self.night or contact_id in named:
+                leaver.evidence = 0  # from here on the nights are counted anew
             elif counts and honest:
                 leaver.evidence += 1
             if leaver.evidence == GRACE_EXPORTS + SLACK:
                 self._expect_gone(contact_id)
             if self.night - leaver.since > _CLEAN_UP:
+                self.tally.excused["the export still names a number of his"] += contact_id in named
                 del firm.book[contact_id]
+
+    def _named(self, absent: set[int]) -> set[int]:
+        """Leavers of whom the export still holds a number or an address, wherever it stands."""
+        people = self.firm.people.values()
+        text = "\n".join(" ".join((*p.values, p.note)) for p in people) if absent else ""
+        digits = "".join(filter(str.isdigit, text))
+        return {i for i in absent if _stands(self.firm.book[i].fields, text, digits)}
 
     def _expect_gone(self, contact_id: int) -> None:
         why = self._excuse(contact_id)
@@ -217,11 +227,14 @@ class Year:
                 words and person.company == fields.get("CompanyName")
             ):
                 return "somebody has such a name"
-        text = "\n".join(" ".join((*p.values, p.note)) for p in firm.people.values())
-        digits = "".join(filter(str.isdigit, text))
-        for name in ("Email", "Business", "PhoneNumber"):
-            value = fields.get(name, "")
-            end = "".join(filter(str.isdigit, value))[-7:]
-            if value and (value in text or ("@" not in value and end in digits)):
-                return "the export still names a number of his"
         return ""
+
+
+def _stands(fields: Mapping[str, str], text: str, digits: str) -> bool:
+    """Whether one of a contact's numbers or addresses stands in a text with these digits."""
+    for name in ("Email", "Business", "PhoneNumber"):
+        value = fields.get(name, "")
+        end = "".join(filter(str.isdigit, value))[-7:]
+        if value and (value in text or ("@" not in value and end in digits)):
+            return True
+    return False
