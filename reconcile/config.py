@@ -257,19 +257,25 @@ class Notify(_Section):
         return self
 
 
-_PUBLIC: Final = re.compile(r"(?:mailto|json|xml|form)s?://")
+_PUBLIC: Final = re.compile(
+    r"(?:mailtos?://(?:[^:/?#@]*@)?|(?:json|xml|form)s?://)"
+    r"(?:[^:/?#@\[]*|\[[0-9a-f:]+\])(?::\d+)?(?:[/?#]|$)",
+    re.IGNORECASE,
+)
+"""A host with its port, and for mail a user: behind any other colon a password may stand, whatever
+characters it holds."""
 _SECRETIVE: Final = re.compile(r"pass|pwd|token|secret|key|auth|cookie|sig", re.IGNORECASE)
 
 
 def _is_public(url: str) -> bool:
     """Whether nothing in an address of messages looks like a secret."""
+    public = _PUBLIC.match(url)
     try:
-        parts = urlsplit(url)
+        query = urlsplit(url).query
     except ValueError:
         return False
-    names = (unquote_plus(pair.partition("=")[0]) for pair in parts.query.split("&"))
-    open_to_all = _PUBLIC.match(url) and parts.password is None
-    return bool(open_to_all) and not any(map(_SECRETIVE.search, names))
+    names = (unquote_plus(pair.partition("=")[0]) for pair in query.split("&"))
+    return bool(public) and not any(map(_SECRETIVE.search, names))
 
 
 class Document(_Section):
@@ -380,8 +386,17 @@ class Config(Document):
         return (*self.notify.urls, *hidden)
 
     def path(self, name: str) -> Path:
-        """A path of the configuration, relative to the configuration's own folder."""
-        return self.base / Path(name).expanduser()
+        """A path of the configuration, relative to the configuration's own folder.
+
+        Raises ConfigError for the home of a user whom this machine doesn't know.
+        """
+        try:
+            return self.base / Path(name).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{name} can't be found: this machine knows no such user.",
+                hint="edit the configuration, then: reconcile doctor",
+            ) from error
 
 
 class _Secret(NamedTuple):

@@ -317,9 +317,7 @@ def _receivers(config: Config, world: World, *, send: bool) -> Iterator[Check]:
     """Whether somebody can be told, and with `send`, whether they are; no line if nobody is."""
     try:
         urls = config.receivers(world.environ)
-        trial = [message.trial(config.pbx.url)] if send else []
-        timeout = config.notify.timeout_seconds
-        told = delivery.send(urls, trial, timeout=timeout) if urls else ()
+        told = _told(config, urls, send=send) if urls else ()
     except ReconcileError as error:
         yield from _failures("notify", error)
         return
@@ -328,6 +326,13 @@ def _receivers(config: Config, world: World, *, send: bool) -> Iterator[Check]:
     for receiver in told:
         said = f"{receiver.name} {receiver.said}"
         yield _ok("notify", said) if receiver.well else _untold(said, receiver.mend)
+
+
+def _told(config: Config, urls: Sequence[str], *, send: bool) -> tuple[delivery.Receiver, ...]:
+    if not send:
+        return delivery.understood(urls)
+    trial = message.trial(config.pbx.url)
+    return delivery.send(urls, [trial], timeout=config.notify.timeout_seconds)
 
 
 def _untold(said: str, mend: str) -> Check:

@@ -192,3 +192,10 @@ def test_how_an_export_is_read_has_defaults_without_a_configuration(tmp_path):
         "format": "json",
         "manifest": "auto",
     }
+
+
+def test_the_home_of_somebody_unknown_is_explained(tmp_path):
+    found = load(tmp_path)
+    with pytest.raises(ConfigError, match=r"~nobody-here/log can't be found") as caught:
+        found.path("~nobody-here/log")
+    assert caught.value.hint == "edit the configuration, then: reconcile doctor"

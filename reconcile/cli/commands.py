@@ -10,7 +10,7 @@ import click
 
 from reconcile import __version__
 from reconcile.cli import unread
-from reconcile.model import Exit, Status
+from reconcile.model import Exit
 
 if TYPE_CHECKING:
     from reconcile.config import Config
@@ -251,7 +251,7 @@ def run(context: click.Context, *, dry_run: bool, quiet: bool, full: bool, as_js
     with notify.watched(config, world) as watch:
         report = runs.run_once(config, world, dry_run=dry_run)
         watch.ended(report)
-    if quiet and report.status is Status.CLEAN:
+    if quiet and report.is_uneventful:
         return int(report.exit_code)
     return _print(report, config, "json" if as_json else "text", full=full)
 

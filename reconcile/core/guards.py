@@ -226,11 +226,13 @@ def _empty_listing(facts: Facts) -> Iterator[Judged]:
 
 def _shrunk_listing(facts: Facts) -> Iterator[Judged]:
     """Claimed contacts that nobody of us deleted: to release their claims is to forget them."""
+    if facts.history or not len(facts.pbx):
+        return
     claimed = facts.ledger.claims.keys()
-    lost = len(claimed - set(facts.pbx.ids)) if len(facts.pbx) else 0
+    lost = len(claimed - set(facts.pbx.ids))
     percent = _percent(lost, len(claimed))
     yield Judged(
-        lost > _VANISHED_FLOOR and percent > _VANISHED_PERCENT and not facts.history,
+        lost > _VANISHED_FLOOR and percent > _VANISHED_PERCENT,
         _approve(
             code="pbx_shrank",
             subject=Subject.PBX,
@@ -265,10 +267,9 @@ def _unresolved_intents(facts: Facts) -> Iterator[Judged]:
 def _older_export(facts: Facts) -> Iterator[Judged]:
     """Content that was accepted before is none the newer for its time, and none the older."""
     newest, last = facts.ledger.newest_generated_at, facts.ledger.last_accepted
-    if newest is None:
+    if newest is None or (last is not None and last.sha256 == facts.source.content):
         return
-    repeated = last is not None and last.sha256 == facts.source.content
-    older = facts.source.generated_at < newest and not repeated
+    older = facts.source.generated_at < newest
     ahead = newest > facts.pbx.read_at
     if older and ahead:
         yield Judged(stands=True, finding=_moved_clock(facts, newest))
@@ -329,8 +330,10 @@ def _history_export(facts: Facts) -> Iterator[Judged]:
 def _lost_sentinels(facts: Facts) -> Iterator[Judged]:
     """Records that are always there: without one of them, others may lack just as well."""
     lost = facts.lost_sentinels
+    if facts.history:
+        return
     yield Judged(
-        bool(lost) and not facts.history,
+        bool(lost),
         Finding(
             code="sentinel_missing",
             level=Level.BLOCK,
@@ -391,13 +394,13 @@ def _shrunk_export(facts: Facts) -> Iterator[Judged]:
 def _shrinking_export(facts: Facts) -> Iterator[Judged]:
     """A slow loss is a loss too: the same limit over a week, since a person last approved."""
     most = facts.ledger.most_records
-    if facts.history or not most:
+    is_told = any(shrunk.stands for shrunk in _shrunk_export(facts))
+    if facts.history or is_told or not most:
         return
     lost = max(most - facts.living, 0)
     percent = _percent(lost, most)
-    is_slow = not any(shrunk.stands for shrunk in _shrunk_export(facts))
     yield Judged(
-        is_slow and lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent,
+        lost > _SHRINK_FLOOR and percent > facts.limits.max_shrink_percent,
         _approve(
             code="export_shrinking",
             subject=Subject.EXPORT,
@@ -427,7 +430,7 @@ def _moved_fill(facts: Facts) -> Iterator[Judged]:
             code="fill_moved",
             subject=Subject.EXPORT,
             observed=", ".join(moved) or f"at most {most:.1f} points",
-            limit=f"{_FILL_POINTS:g} points",
+            limit=f"{_FILL_POINTS:g} points and {_SMALL} records",
             message="Columns that contacts are matched by are filled differently than in the last"
             " accepted export: a column may have been renamed, swapped or emptied.",
         ),
@@ -442,9 +445,11 @@ def _points(facts: Facts, last: AcceptedExport, column: str) -> float:
 def _lost_digits(facts: Facts) -> Iterator[Judged]:
     """`4.91512E+11`: what a spreadsheet program makes of numbers that it saves as CSV."""
     lossy, numbers = facts.source.lossy, facts.source.numbers
+    if facts.history:
+        return
     percent = _percent(lossy, numbers)
     yield Judged(
-        bool(lossy) and percent >= _LOSSY_PERCENT and not facts.history,
+        bool(lossy) and percent >= _LOSSY_PERCENT,
         _approve(
             code="numbers_lost",
             subject=Subject.EXPORT,
@@ -492,7 +497,7 @@ def _matched_share(facts: Facts) -> Iterator[Judged]:
             code="matched_share",
             subject=Subject.EXPORT,
             observed=f"{share:.1f} % ({len(evidence) - lost} of {len(evidence)})",
-            limit=f"{facts.limits.min_matched_percent:g} %",
+            limit=f"{facts.limits.min_matched_percent:g} % and {_SMALL} lost",
             message="Many contacts that matched the last accepted export match nothing in this"
             " one: it may be another company's, or its columns may be read wrongly.",
         ),
@@ -532,12 +537,14 @@ def _too_large_share(facts: Facts) -> Iterator[Judged]:
 
 
 def _too_many_in_a_week(facts: Facts) -> Iterator[Judged]:
+    if not facts.deletes:
+        return
     before = facts.ledger.deleted_last_week
     count = before + len(facts.deletes)
     base = facts.claimed + before
     percent = _percent(count, base)
     yield Judged(
-        bool(facts.deletes) and count > _WEEK_FLOOR and percent > facts.limits.max_weekly_percent,
+        count > _WEEK_FLOOR and percent > facts.limits.max_weekly_percent,
         _approve(
             code="too_many_in_a_week",
             observed=f"{count} of {base} in seven days ({percent:.1f} %), {before} of them done",
@@ -621,11 +628,11 @@ def _without_grace(facts: Facts) -> Iterator[Judged]:
 def _loosened_policy(facts: Facts) -> Iterator[Judged]:
     """A limit that was raised to get past a stop lets through whatever was stopped."""
     last = _baseline(facts)
-    if last is None:
+    if last is None or not facts.deletes:
         return
     looser = policy.loosened(last.policy, facts.policy)
     yield Judged(
-        bool(looser and facts.deletes),
+        bool(looser),
         _approve(
             code="policy_loosened",
             observed=", ".join(looser) or "nothing is looser",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 EXTRA: Final = "notify"
 _SILENT: Final = "silent"
+_SCHEMA: Final = re.compile("[a-z0-9]{1,20}", re.IGNORECASE)
 _UNDERSTANDING: Final = 60.0
 """Seconds in which apprise must have loaded and looked at the addresses."""
 
@@ -96,7 +98,10 @@ def delivered(receivers: Sequence[Receiver]) -> bool:
 
 
 def _name(at: int, url: str) -> str:
-    return f"number {at + 1} ({url.partition('://')[0]}://)"
+    schema, mark, _ = url.partition("://")
+    # What stands there instead of a schema may be the secret itself.
+    known = mark and _SCHEMA.fullmatch(schema)
+    return f"number {at + 1} ({schema}://)" if known else f"number {at + 1}"
 
 
 def _asked(request: dict[str, object], timeout: float) -> dict[int, str]:

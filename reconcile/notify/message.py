@@ -142,8 +142,7 @@ def _who(part: ContactPart) -> str:
 def _findings(findings: Sequence[FindingPart]) -> Iterator[str]:
     grave = [f for f in findings if f.level in _LEVELS]
     for finding in grave[:_FINDINGS]:
-        limit = f" (limit {finding.limit})" if finding.limit else ""
-        said = theirs(f"{finding.observed}{limit}. {finding.message}")
+        said = theirs(f"{told.seen(finding)}{finding.message}")
         yield _cut(f"- {_LEVELS[finding.level]}: {finding.code}: {said}", _SENTENCE)
     if len(grave) > _FINDINGS:
         yield f"… and {len(grave) - _FINDINGS} more findings"

@@ -409,7 +409,7 @@ def _trend(previous: Report | None, report: Report) -> tuple[TrendPart, ...]:
 
 def _previous(previous: Report | None, contacts: tuple[ContactPart, ...]) -> PreviousPart | None:
     """What is another verdict than in the last report; matched contacts are in neither list."""
-    if previous is None:
+    if previous is None or not previous.digest:
         return None
     before = {c.id: c.verdict.value for c in previous.contacts if c.verdict is not Verdict.MATCHED}
     now = {c.id: c.verdict.value for c in contacts if c.verdict is not Verdict.MATCHED}

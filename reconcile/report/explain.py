@@ -191,7 +191,10 @@ def story(directory: Path, contact_id: int, report: Report) -> tuple[Chapter, ..
     for run in files.run_ids(directory):
         if run > (report.run.id or 0) or not evidence.has(directory, run):
             continue
-        part = evidence.one(directory, run, contact_id)
+        try:
+            part = evidence.one(directory, run, contact_id)
+        except UsageError:
+            continue  # a damaged file of another night says nothing against this one
         said = (part.outcome or part.verdict).value if part else ""
         reason, name = (part.reason, part.name) if part else ("", "")
         if told and (told[-1].said, told[-1].name) == (said, name):

@@ -90,8 +90,9 @@ def page_of(report: Report, directory: Path) -> str:
     """Where a report is as a page, seen from here; "" if there is none."""
     if report.run.id is None or not (found := page(directory, report.run.id)).exists():
         return ""
-    here = Path.cwd()
-    return str(found.relative_to(here) if found.is_relative_to(here) else found)
+    with suppress(OSError, ValueError):  # it lies elsewhere, or this folder was removed meanwhile
+        return str(found.relative_to(Path.cwd()))
+    return str(found)
 
 
 def has(directory: Path, run_id: int) -> bool:

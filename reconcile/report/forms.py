@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def write(report: Report, out: TextIO, form: str, *, full: bool = False, page: str = "") -> None:
     """The report in one of its forms; `full` gives every row to those that are cut short.
 
-    `page` is where it stands as a page: a person at a terminal is told.
+    `page` is where it stands as a page, which the text names.
     """
     out.flush()
     match form:

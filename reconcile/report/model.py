@@ -225,6 +225,11 @@ class Report(_Part):
     """Whether personal data is shown as initials and last digits; None: an older version wrote it,
     which did not say."""
 
+    @property
+    def is_uneventful(self) -> bool:
+        """Nothing is due, nothing was tried, and nothing went wrong."""
+        return self.status is Status.CLEAN and not any(c.outcome for c in self.contacts)
+
     def to_json(self) -> str:
         """The content of report.json."""
         return json_text(self.model_dump_json(indent=2, by_alias=True)) + "\n"

@@ -87,10 +87,8 @@ def _findings(console: Console, report: Report) -> None:
 
 
 def _finding(finding: FindingPart) -> Text:
-    limit = f" (limit {finding.limit})" if finding.limit else ""
     text = Text(f"{_MARKS[finding.level]} {finding.code}", style=_STYLES[finding.level])
-    seen = f"{finding.observed}{limit}. " if finding.observed else ""
-    text.append(printable(f": {seen}{finding.message}"), style="default")
+    text.append(printable(f": {told.seen(finding)}{finding.message}"), style="default")
     return text
 
 
@@ -142,4 +140,4 @@ def _rest(console: Console, report: Report, *, full: bool) -> None:
     if report.contacts and not full:
         number = "" if report.run.id is None else f" {report.run.id}"
         again = f"reconcile report{number} --full" if number else "the same command with --full"
-        console.print(Text(f"Every guard and every contact: {again}", style="dim"))
+        console.print(Text(f"Every guard and every list: {again}", style="dim"))

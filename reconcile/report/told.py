@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from reconcile.report.model import ContactPart, PbxPart, Report
+    from reconcile.report.model import ContactPart, FindingPart, PbxPart, Report
 
 COMPARE: Final = (
     "The guard `compare` re-reads each contact right before its delete: that narrows the window for"
@@ -100,6 +100,12 @@ def lists(report: Report) -> list[ContactList]:
             rows.sort(key=lambda c: (not c.evidence, bool(c.name)))
         found.append(ContactList(verdict.value, title, lead, rows))
     return found
+
+
+def seen(finding: FindingPart) -> str:
+    """`30 fewer (limit 2 %). `, before the message; "" for a finding without a value."""
+    limit = f" (limit {finding.limit})" if finding.limit else ""
+    return f"{finding.observed}{limit}. " if finding.observed else ""
 
 
 def guard(code: str) -> str:

@@ -593,10 +593,10 @@ def test_on_an_ordinary_night_every_guard_says_what_it_saw_and_its_limit():
             "2 % and 10 records",
             None,
         ),
-        "fill_moved": ("at most 0.0 points", "5 points", None),
+        "fill_moved": ("at most 0.0 points", "5 points and 5 records", None),
         "numbers_lost": ("0 of 900 numbers (0.0 %)", "less than 1 %", None),
         "rules_changed": ("rules rules", "rules rules, as in run 3", None),
-        "matched_share": ("100.0 % (1000 of 1000)", "95 %", None),
+        "matched_share": ("100.0 % (1000 of 1000)", "95 % and 5 lost", None),
         "too_many_deletes": ("2 deletes", "20", None),
         "too_large_share": ("2 of 1000 claimed contacts (0.2 %)", "2 % and 2", None),
         "too_many_in_a_week": (
@@ -622,9 +622,9 @@ def test_guards_that_have_nothing_to_compare_with_have_no_value():
 
 def test_a_column_that_moved_within_its_limit_is_measured():
     night = facts(matching=replace(facts().matching, fill={"phone": 0.93, "email": 0.04}))
-    assert seen(night)["fill_moved"] == ("at most 4.0 points", "5 points", None)
+    assert seen(night)["fill_moved"] == ("at most 4.0 points", "5 points and 5 records", None)
     lower = facts(matching=replace(facts().matching, fill={"phone": 0.86}))
-    assert seen(lower)["fill_moved"] == ("at most 4.0 points", "5 points", None)
+    assert seen(lower)["fill_moved"] == ("at most 4.0 points", "5 points and 5 records", None)
 
 
 def test_an_export_that_grew_lost_nobody():
@@ -650,3 +650,18 @@ def test_a_measure_of_a_finding_is_what_the_finding_says():
     found = seen(night)
     assert {"export_shrank", "too_many_deletes", "without_grace", "stop_file"} <= set(said)
     assert {code: value for code, value in found.items() if value[2]} == said
+
+
+def test_what_is_not_asked_has_no_value_that_looks_fine():
+    old = facts(history=True, lost_sentinels=("17",), source=b.source(rows=900, sha256="1" * 64))
+    old = replace(old, source=replace(old.source, lossy=50, numbers=100))
+    old = with_ledger(old, claims=facts(contacts=1200).ledger.claims)
+    asked = {"sentinel_missing", "numbers_lost", "pbx_shrank", "export_shrank", "export_shrinking"}
+    assert asked.isdisjoint(seen(old))
+    quiet = with_ledger(facts(policy='{"max_deletes": 99}'), deleted_last_week=200)
+    assert {"too_many_in_a_week", "policy_loosened"}.isdisjoint(seen(quiet))
+    shrunk = with_ledger(facts(source=b.source(rows=900, sha256="1" * 64)), most_records=2000)
+    assert "export_shrank" in codes(shrunk)
+    assert "export_shrinking" not in seen(shrunk)
+    again = with_ledger(facts(), last_accepted=accepted(sha256="1" * 64), newest_generated_at=b.NOW)
+    assert "export_older" not in seen(again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import canaries
@@ -72,13 +73,15 @@ def test_nothing_of_a_secret_address_is_said(due, capsys):
         f"slack://{SECRET}/B/C",
         f"mailto://me:{SECRET}@127.0.0.1:9?to=it@example.com",
         f"json://127.0.0.1:9/{SECRET}",
+        SECRET,
+        f"pw:{SECRET}@https://127.0.0.1:9",
     ]
     file.write_text("\n".join(secret))
     file.chmod(0o600)
     due.settings |= {"notify.urls_file": "receivers.txt"}
     assert due.night() is Exit.CONVERGED
     said = lines(capsys)
-    assert len(said) == 3
+    assert len(said) == len(secret)
     assert not canaries.leaks("\n".join(said).encode())
     assert "(slack://)" in said[0]
 
@@ -118,6 +121,10 @@ def test_a_place_without_addresses_or_for_everybody_to_read_costs_a_line(due, ca
         "json://host/x?pass=1",
         "jsons://host/x?+Authorization=Bearer",
         "jsons://host/x?-X-Api-Key=1",
+        "mailtos://user:pa/ss@gmail.com",
+        "mailto://user:pa?ss@gmail.com",
+        "mailto://user:pa#ss@gmail.com",
+        "json://tok@host/x",
         "json://host/x?%70assword=1",
         "https://hooks.slack.com/services/a/b/c",
         "json://[::1",
@@ -138,7 +145,10 @@ def test_what_may_be_a_secret_does_not_stand_in_the_configuration(company, url):
 
 @pytest.mark.parametrize(
     "url",
-    ["mailto://host?from=a@b.de&to=c@d.de", "mailtos://me@host", "jsons://host/x", "forms://host"],
+    [
+        *("mailto://host?from=a@b.de&to=c@d.de", "mailtos://me@host", "jsons://host/x"),
+        *("forms://host", "json://host:8080/x", "json://[::1]:8080/x"),
+    ],
 )
 def test_what_is_public_may(company, url):
     company.tell(url)
@@ -233,3 +243,23 @@ def test_without_the_extra_the_doctor_names_it(due, hook, monkeypatch):
     assert {c.state for c in found.values()} == {"fail"}
     assert {c.mend for c in found.values()} == {"pip install 'reconcile-3cx[notify]'"}
     assert doctor.exit_code(checks) is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ("HTTPS_PROXY", "foo://x"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("HEALTHCHECK", "https://a..b/ping"),
+    ],
+    ids=lambda variable: variable[0],
+)
+def test_whatever_keeps_a_ping_from_being_sent_stops_no_night(due, capsys, monkeypatch, variable):
+    monkeypatch.setenv(*variable)
+    url = os.environ.get("HEALTHCHECK", "https://127.0.0.1:9/ping")
+    due.settings["notify.healthcheck_url"] = url
+    assert due.night() is Exit.CONVERGED
+    said = lines(capsys)
+    assert len(said) == 2
+    assert all(line.startswith("reconcile: no health-check ping: ") for line in said)

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from company import hired
 from hostile import texts
+from reported import result
 
 from reconcile import notify
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import Exit, Level, Status, Verdict
 from reconcile.notify import message, news
+from reconcile.report.build import build
 from reconcile.report.model import FindingPart
 
 
@@ -296,3 +298,13 @@ def test_a_mail_shows_a_name_as_text(company, mailbox):
     html = mailbox.text("html")
     assert "<script" not in html
     assert "&amp;lt;b" in html
+
+
+def test_a_finding_without_a_value_is_told_as_a_sentence():
+    finding = FindingPart(
+        code="export_missing", level=Level.BLOCK, observed="", limit="", message="None.", hint=""
+    )
+    report = build(result(), previous=None, masked=False)
+    stopped = report.model_copy(update={"status": Status.BLOCKED, "findings": (finding,)})
+    lines = message.of_report(stopped, "https://pbx.example.com").body.splitlines()
+    assert "- Stops it: export_missing: None." in lines

@@ -302,6 +302,7 @@ def test_a_night_that_was_stopped_compares_nothing_and_is_compared_with_nothing(
     assert stopped.previous is None
     again = build(result(), previous=stopped, compared=first, masked=False)
     assert again.previous.changes == ()
+    assert build(result(), previous=stopped, masked=False).previous is None
     assert [part.matched for part in again.trend] == [1, 0, 1]
 
 

@@ -264,3 +264,11 @@ def test_the_story_is_left_out_where_many_are_meant(reports):
     evidence.write([JO.model_copy(update={"id": i}) for i in range(1, 5)], reports, 1)
     found = explain.explain(reports, who("Jo Maria Doe"))
     assert [each.story for each in found.contacts] == [()] * 4
+
+
+def test_a_damaged_night_is_left_out_of_the_story(reports):
+    evidence.path(reports, 1).write_bytes(b"\x1f\x8b")
+    files.write(report(run=2), reports)
+    evidence.write([JO], reports, 2)
+    (found,) = explain.explain(reports, who("7")).contacts
+    assert [(c.first, c.said) for c in found.story] == [(2, "matched")]

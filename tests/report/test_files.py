@@ -62,6 +62,10 @@ def test_the_page_of_a_report_is_named_as_seen_from_here_if_there_is_one(tmp_pat
     assert files.page_of(report(), reports) == str(reports / "run-000003" / "report.html")
     monkeypatch.chdir(tmp_path)
     assert files.page_of(report(), reports) == "reports/run-000003/report.html"
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert files.page_of(report(), reports) == str(reports / "run-000003" / "report.html")
 
 
 def test_no_report_and_a_broken_report_are_explained(tmp_path):

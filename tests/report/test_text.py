@@ -160,7 +160,7 @@ def test_long_lists_are_cut_unless_asked():
     many = tuple(contact(i, reason=f"because {i}") for i in range(1, 31))
     short, full = rendered(report(contacts=many)), rendered(report(contacts=many), full=True)
     assert "… and 22 more" in short
-    assert "Every guard and every contact: reconcile report 3 --full" in short
+    assert "Every guard and every list: reconcile report 3 --full" in short
     assert "because 30" not in short
     assert "because 30" in full
     assert "--full" not in full
@@ -186,9 +186,7 @@ def test_a_summary_fits_a_screen_and_counts_what_it_leaves_out():
 
 def test_a_plan_without_record_is_made_again_to_see_all():
     run = report().run.model_copy(update={"id": None})
-    assert "Every guard and every contact: the same command with --full" in rendered(
-        report(run=run)
-    )
+    assert "Every guard and every list: the same command with --full" in rendered(report(run=run))
 
 
 def test_every_guard_with_its_value_and_limit_is_in_the_full_report():

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from statistics import median
 
 import pytest
+from amounts import amount
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -20,11 +21,12 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session):
-    """At most one honest night in ninety was stopped, of all firms together: a part has too few."""
+    """At most one honest night in ninety was stopped, of all firms together: some are too few."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     years, _ = _told(reporter) if reporter else ({}, [])
     sums = years.get("figures", {})
-    if sums and sums["stopped"] > math.ceil(sums["honest"] / 90):
+    is_whole = sums.get("firms") == amount(check=2, prove=50)
+    if is_whole and sums["stopped"] > math.ceil(sums["honest"] / 90):
         reporter.write_line(f"\n{sums['stopped']} of {sums['honest']} nights stopped without need")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
