@@ -305,7 +305,7 @@ def history(context: click.Context, limit: int, *, as_json: bool) -> int:
     with state(config) as ledger:
         runs = ledger.runs(limit=limit)
     latest = files.latest(config.path(config.report.directory))
-    told = show.history(runs, latest, encoding=sys.stdout.encoding)
+    told = show.history(runs, latest, encoding=sys.stdout.encoding or "ascii")
     click.echo(show.as_json(runs) if as_json else told)
     return 0
 
