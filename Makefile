@@ -8,9 +8,10 @@ READY := $(VENV)/.ready
 # More processes than processors: many tests wait for a disk, a server or a child.
 PROCESSORS := $(shell nproc 2> /dev/null || echo 2)
 PYTEST := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 1)
+PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
-WHOLE := $(addprefix tests/,book browser contract crash hostile machine manual scenarios secrets simulation \
+WHOLE := $(addprefix tests/,book browser contract crash cron hostile machine manual scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
   crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py \
   pbx/test_large.py test_packaging.py)
@@ -25,9 +26,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(READY)
 	$(BIN)/reconcile demo
 
-# Types, measured tests and proofs beside each other: no processor waits for the last test of a part.
+# Types need one processor, so tests run beside them; and proofs beside the counting of lines.
 check: system lint
-	@$(MAKE) --no-print-directory -j3 types coverage whole
+	@$(MAKE) --no-print-directory -j2 types test
 
 # What a test needs besides Python: systemd's own verifier reads the units in cron/, a real cron runs
 # its line, the queries of the manual run on real databases, strace lets each write of a run fail in
@@ -63,8 +64,8 @@ coverage: measured
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-whole: $(READY)
-	$(BIN)/python $(PYTEST) $(WHOLE)
+whole: measured
+	$(BIN)/python $(PYTEST_WHOLE) $(WHOLE)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .
