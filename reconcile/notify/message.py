@@ -118,7 +118,7 @@ def trial(pbx_url: str) -> Message:
 def contacts(report: Report) -> Iterator[str]:
     """Whom the run deleted, tried to delete, or would delete; and how many more."""
     for found in told.lists(report):
-        if found.rows and found.name in {"applied", Verdict.DELETE}:
+        if found.rows and found.name in {told.APPLIED, Verdict.DELETE}:
             yield from ("", f"{found.title} ({len(found.rows):,}):")
             yield from _that_fit(found.rows)
 

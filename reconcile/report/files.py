@@ -88,7 +88,8 @@ def page(directory: Path, run_id: int) -> Path:
 
 def page_of(report: Report, directory: Path) -> str:
     """Where a report is as a page, seen from here; "" if there is none."""
-    if report.run.id is None or not (found := page(directory, report.run.id)).exists():
+    found = page(directory, report.run.id or 0)
+    if not os.access(found, os.R_OK):
         return ""
     with suppress(OSError, ValueError):  # it lies elsewhere, or this folder was removed meanwhile
         return str(found.relative_to(Path.cwd()))
