@@ -13,8 +13,10 @@ PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # tests; without the measuring they are half as long.
 WHOLE := $(addprefix tests/,book browser contract crash cron hostile machine manual scenarios secrets simulation \
   apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
-  crm/test_cut.py crm/test_golden_columns.py crm/test_golden_truncation.py crm/test_manifest_cuts.py \
-  pbx/test_large.py test_packaging.py)
+  cli/test_sequence.py crm/test_cut.py crm/test_golden.py crm/test_golden_columns.py \
+  crm/test_golden_truncation.py crm/test_manifest_cuts.py crm/test_source_queries.py notify/test_process.py \
+  pbx/test_against_sandbox.py pbx/test_large.py report/test_html.py report/test_spreadsheet_programs.py \
+  runs/test_nights.py test_packaging.py test_safety_manual.py)
 # Folders with tests that a check runs in part (tests/amounts.py).
 IN_PART = $(sort $(dir $(shell grep -rlE '^from amounts import .*(amount\b|PROVE)' tests --include='*.py')))
 
@@ -74,8 +76,9 @@ fix: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/dry_run.py
+	$(BIN)/python benchmarks/against_peers.py
 	$(BIN)/python benchmarks/listing.py
-	$(BIN)/python benchmarks/matching.py
+	$(BIN)/python benchmarks/small.py
 
 # What takes too long for a check: all of the tests that it runs in part, and a million cells, read
 # in columns and one by one.

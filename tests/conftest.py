@@ -6,7 +6,11 @@ import canaries
 import mutants
 import pytest
 from amounts import figures
+from company import Company
 from hypothesis import HealthCheck, settings
+from shelf import Shelf
+
+from reconcile.sandbox import Book
 
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -52,6 +56,21 @@ def pytest_runtest_makereport(item, call):
         if said := canaries.left_behind(report.sections, item.funcargs.get("tmp_path")):
             before = f"{report.longrepr}\n" if report.failed else ""
             report.outcome, report.longrepr = "failed", before + said
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """What was prepared once in this process."""
+    return Shelf(folder=tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture
+def company(tmp_path, shelf):
+    """A company of a hundred people, and its PBX."""
+    with shelf.server(Book.seeded(100, seed=3)) as server:
+        made = Company(server=server, folder=tmp_path, shelf=shelf)
+        made.create_state()
+        yield made
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,10 +43,49 @@ _HEADER = 8
 """Bytes that say how long a request is."""
 
 
-def start(*args, cwd, env, cold=False):
-    """`reconcile ARGS`: a process with pipes, to be used as a `subprocess.Popen` of text."""
+def in_path(folder):
+    """A `reconcile` for a shell, as a file in that folder; gives what its process must inherit.
+
+    The shell may not ask at the same time as this process does.
+    """
+    file = folder / "reconcile"
+    shebang = f"#!{sys.executable} -IS\n"  # without what it doesn't need, as it is to begin quickly
+    file.write_text(
+        f"{shebang}{inspect.getsource(_beside)}\n_beside({_door().fileno()}, {_HEADER})\n"
+    )
+    file.chmod(0o755)
+    return _door().fileno()
+
+
+def _beside(door, header):
+    """Have the command run with the streams of this process, and end as it does."""
+    import json
+    import os
+    import signal
+    import socket
+    import sys
+
+    reads, told = os.pipe()
+    request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()  # noqa: PTH109 - pathlib takes long to load
+    with socket.socket(fileno=door) as asked:
+        socket.send_fds(asked, [len(request).to_bytes(header)], [0, 1, 2, told])
+        asked.sendall(request)
+    os.close(told)
+    with os.fdopen(reads, "rb", buffering=0) as answers:
+        process = int(answers.readline())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: os.kill(process, received))
+        code = int(answers.readline())
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def start(*args, cwd, env, cold=False, stderr=None):
+    """`reconcile ARGS`: a process with pipes, to be used as a `subprocess.Popen` of text.
+
+    `stderr`: a terminal that it writes to, which is this process's no more.
+    """
     if not cold:
-        return Started(args, cwd, env)
+        return Started(args, cwd, env, stderr)
     return subprocess.Popen(
         [sys.executable, "-m", "reconcile", *args],
         cwd=cwd,
@@ -65,12 +104,15 @@ def start(*args, cwd, env, cold=False):
 class Started:
     """A command that runs, or has ended; of `subprocess.Popen` what the tests need."""
 
-    def __init__(self, args, cwd, env):
+    def __init__(self, args, cwd, env, stderr=None):
         theirs, ours = [], []
         for reads in (True, False, False, False):
             ends = os.pipe()
             theirs.append(ends[not reads])
             ours.append(ends[reads])
+        if stderr is not None:
+            os.close(theirs[2])
+            theirs[2] = stderr
         request = json.dumps([args, str(cwd), env]).encode()
         socket.send_fds(_door(), [len(request).to_bytes(_HEADER)], theirs)
         _door().sendall(request)

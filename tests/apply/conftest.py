@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from company import SECRET, Company
-
-from reconcile.sandbox import Book, SandboxServer
-from reconcile.sandbox.switches import Switches
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
+
+    from company import Company
 
     from reconcile.model import Outcome
     from reconcile.report.model import Report
-
-
-@dataclass
-class Prepared:
-    """What the nights before an evening left, kept for the next test that needs the same."""
-
-    folder: Path
-    now: datetime
-    digest: str
-
-
-@dataclass
-class Shelf:
-    """Prepared evenings of one address: a state is bound to the address of its PBX."""
-
-    folder: Path
-    port: int = 0
-    evenings: dict[tuple, Prepared] = field(default_factory=dict)
-
-    def server(self) -> SandboxServer:
-        """A new PBX at the same address, or at another one if somebody has taken that."""
-        found = SandboxServer(Book.seeded(100, seed=3), client_secret=SECRET, port=self.port)
-        try:
-            found.start()
-        except OSError:
-            self.evenings.clear()
-            found = SandboxServer(Book.seeded(100, seed=3), client_secret=SECRET)
-            found.start()
-        self.port = int(found.url.rpartition(":")[2])
-        return found
 
 
 @dataclass
@@ -55,7 +21,6 @@ class Evening:
     """One apply with its leavers, and what it left on the wire, in the book and in the journal."""
 
     company: Company
-    shelf: Shelf
     digest: str = ""
     leavers: tuple[int, ...] = ()
     buried: dict[int, bool] = field(default_factory=dict)
@@ -66,26 +31,15 @@ class Evening:
         """Bring the leavers to their last night, and make the plan that deletes them."""
         company = self.company
         self.leavers = leavers
-        key = (leavers, start is None)
-        ordinary = not company.settings and company.server.switches == Switches()
-        if not ordinary or key not in self.shelf.evenings:
-            company.now = start or company.now
-            company.until_due(*leavers)
-            self.digest = company.plan().digest
-            if ordinary:
-                self.shelf.evenings[key] = self._kept(f"evening-{len(self.shelf.evenings)}")
-        else:
-            ready = self.shelf.evenings[key]
-            shutil.copytree(ready.folder, company.folder, dirs_exist_ok=True, symlinks=True)
-            company.now, self.digest = ready.now, ready.digest
+        company.now = start or company.now
+        self.digest = company.prepare(lambda: self._planned(*leavers), "evening", leavers)
         company.server.clear_requests()
         for contact_id in leavers:
             self.at_delete(contact_id, lambda contact_id=contact_id: self._dig(contact_id))
 
-    def _kept(self, name: str) -> Prepared:
-        folder = self.shelf.folder / f"{name}-{self.shelf.port}"
-        shutil.copytree(self.company.folder, folder, symlinks=True)
-        return Prepared(folder=folder, now=self.company.now, digest=self.digest)
+    def _planned(self, *leavers: int) -> str:
+        self.company.until_due(*leavers)
+        return self.company.plan().digest
 
     def apply(self) -> None:
         self.report = self.company.apply(self.digest)
@@ -147,22 +101,6 @@ class Evening:
         return [r for r in self.company.deletes() if r.path == path]
 
 
-@pytest.fixture(scope="session")
-def shelf(tmp_path_factory):
-    return Shelf(folder=tmp_path_factory.mktemp("evenings"))
-
-
 @pytest.fixture
-def company(tmp_path, shelf):
-    server = shelf.server()
-    try:
-        made = Company(server=server, folder=tmp_path)
-        made.create_state()
-        yield made
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def evening(company, shelf):
-    return Evening(company=company, shelf=shelf)
+def evening(company):
+    return Evening(company=company)

@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import pytest
 import warm
 
-from reconcile.sandbox import Book, SandboxServer
+from reconcile.sandbox import Book
 from reconcile.sandbox.export import write_export
+
+if TYPE_CHECKING:
+    from shelf import Shelf
+
+    from reconcile.sandbox import SandboxServer
 
 CANARY = "canary-s3cret-9XZ"
 
@@ -39,6 +45,7 @@ class Office:
 
     folder: Path
     server: SandboxServer
+    shelf: Shelf
     environ: dict = field(default_factory=lambda: {"RECONCILE_3CX_SECRET": CANARY})
     cold: bool = False
     """Whether every command loads all that it needs by itself."""
@@ -102,6 +109,11 @@ class Office:
 
     def ready(self, *, grace=False) -> None:
         """Configured, exported, and everybody claimed by a first night."""
+        self.shelf.prepared(
+            self.folder, self.server, lambda: self._ready(grace=grace), "ready", grace
+        )
+
+    def _ready(self, *, grace) -> None:
         assert self.init().code == 0
         if not grace:
             self.set("grace_exports = 2", "grace_exports = 1")
@@ -141,9 +153,9 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path):
-    with SandboxServer(Book.seeded(40, seed=3), client_secret=CANARY) as server:
-        made = Office(folder=tmp_path, server=server)
+def office(tmp_path, shelf):
+    with shelf.server(Book.seeded(40, seed=3), secret=CANARY) as server:
+        made = Office(folder=tmp_path, server=server, shelf=shelf)
         yield made
     for path in tmp_path.rglob("*"):
         if path.is_file():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import pty
 import re
-import subprocess
-import sys
 
 import pytest
+import warm
 
 
 @pytest.fixture
@@ -22,20 +21,12 @@ def terminal():
 def on(terminal, office, *args, code):
     """What a person sees of a command whose stderr is a terminal."""
     seen, written = terminal
-    command = [sys.executable, "-m", "reconcile", *args]
-    with subprocess.Popen(
-        command,
-        cwd=office.folder,
-        env=office.environment(TERM="xterm", COLUMNS="100"),
-        stdout=subprocess.PIPE,
-        stderr=written,
-        text=True,
-    ) as process:
-        os.close(written)
-        said, shown = "", b""
+    environ = office.environment(TERM="xterm", COLUMNS="100")
+    with warm.start(*args, cwd=office.folder, env=environ, stderr=written) as process:
+        shown = b""
         while part := _read(seen):
             shown += part
-        said = process.stdout.read()
+        said, _ = process.communicate()
     assert process.returncode == code
     return said, shown.decode()
 

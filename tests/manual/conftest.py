@@ -7,7 +7,7 @@ from manual.walking import Shell, Walk
 
 
 @pytest.fixture
-def walk(tmp_path):
-    reader = Walk(Shell(tmp_path))
+def walk(tmp_path, tmp_path_factory):
+    reader = Walk(Shell(tmp_path, tmp_path_factory.mktemp("commands")))
     yield reader
     reader.end()

@@ -12,6 +12,8 @@ from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
 
+import warm
+
 if TYPE_CHECKING:
     from manual.pages import Step
 
@@ -23,10 +25,12 @@ _END = "\x1e the command has ended"
 class Shell:
     """One bash that stays, as a terminal does: its folder and its variables last."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, commands: Path) -> None:
         self.home = home
+        self.door = warm.in_path(commands)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("RECONCILE")}
-        path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
+        places = (str(commands), sysconfig.get_path("scripts"), os.environ["PATH"])
+        path = os.pathsep.join(places)
         self.environ = {**kept, "HOME": str(home), "PATH": path, "NO_PROXY": "*", "COLUMNS": "100"}
         self._bash = subprocess.Popen(
             [BASH, "--noprofile", "--norc"],
@@ -37,6 +41,7 @@ class Shell:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            pass_fds=[self.door],
         )
 
     def __call__(self, command: str, answers: str = "") -> tuple[int, str]:
@@ -113,6 +118,7 @@ class Walk:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            pass_fds=[self.shell.door],
         )
         self.sandboxes.append(process)
         lines = []

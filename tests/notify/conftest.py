@@ -11,9 +11,9 @@ from threading import Event, Thread
 
 import pytest
 from aiosmtpd.smtp import SMTP
-from company import SECRET, Company
+from company import Company
 
-from reconcile.sandbox import Book, SandboxServer
+from reconcile.sandbox import Book
 from reconcile.schedule import night
 
 
@@ -30,9 +30,9 @@ class Firm(Company):
 
 
 @pytest.fixture
-def company(tmp_path):
-    with SandboxServer(Book.seeded(100, seed=3), client_secret=SECRET) as server:
-        made = Firm(server=server, folder=tmp_path)
+def company(tmp_path, shelf):
+    with shelf.server(Book.seeded(100, seed=3)) as server:
+        made = Firm(server=server, folder=tmp_path, shelf=shelf)
         made.create_state()
         yield made
 
