@@ -143,7 +143,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class Case:
     """One contact at the table: all that a row may look at."""
 
     contact: Contact
@@ -195,12 +195,12 @@ def _case(
     *,
     counts: bool,
     now: datetime,
-) -> _Case:
+) -> Case:
     claim = _standing(contact, evidence, claims, rules)
     before = claim.absent_exports if claim else 0
     if claim and claim.first_absent and claim.first_absent > now:
         before = 0  # seen by a clock that was ahead: the grace starts again
-    return _Case(
+    return Case(
         contact=contact,
         evidence=evidence,
         claim=claim,
@@ -239,7 +239,7 @@ def claim_for(contact: Contact, *, crm_id: str, origin: ClaimOrigin, claimed_by:
     )
 
 
-def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR0911 - a row, a return
+def decide(case: Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR0911 - a row, a return
     """The table of the module's docstring, row by row."""
     contact, evidence, claim = case.contact, case.evidence, case.claim
     kind = contact.field("ContactType")
@@ -268,7 +268,7 @@ def decide(case: _Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR09
 
 
 def _verdict(
-    case: _Case, verdict: Verdict, reason: str, *, due: datetime | None = None
+    case: Case, verdict: Verdict, reason: str, *, due: datetime | None = None
 ) -> Decision:
     absent = verdict in _LEAVING
     return Decision(
@@ -290,15 +290,15 @@ def _unclaimed(evidence: Evidence) -> str:
     return "its Id now belongs to somebody else than the one we knew, so it is not ours to delete"
 
 
-def _due(case: _Case, rules: Rules) -> datetime:
+def _due(case: Case, rules: Rules) -> datetime:
     return case.first_absent + timedelta(hours=rules.grace_hours)
 
 
-def _grace_is_over(case: _Case, rules: Rules, now: datetime) -> bool:
+def _grace_is_over(case: Case, rules: Rules, now: datetime) -> bool:
     return case.absent_exports >= rules.grace_exports and now >= _due(case, rules)
 
 
-def _absent(case: _Case, rules: Rules) -> str:
+def _absent(case: Case, rules: Rules) -> str:
     """In words since when and in how many exports the contact's person is absent."""
     crm_id = case.claim.crm_id if case.claim else ""
     who = f"CRM record {crm_id} is absent" if crm_id else "nothing in the CRM speaks for it"

@@ -6,7 +6,7 @@ import builders as b
 import pytest
 
 from reconcile.core.match import match
-from reconcile.model import MissingRecord
+from reconcile.model import Drift, Duplicate, MissingRecord
 
 LACKING = [
     {"id": str(at), "first_name": "Ann", "last_name": name, "company": "ACME", "phone": phone}
@@ -92,3 +92,71 @@ def test_an_email_or_number_that_only_one_side_has_is_drift_and_the_same_one_ret
     }
     drift = match(b.crm(record), b.pbx(contact), {}, region="DE").drift
     assert [(d.field, d.crm, d.pbx) for d in drift] == [("numbers", "0151 2222222", "030 5555555")]
+
+
+def test_several_contacts_of_one_person_are_told_with_whose_they_are():
+    record = {"id": "4711", "first_name": "Ann", "last_name": "Lee", "phone": "030 1111111"}
+    ann = {"FirstName": "Ann", "LastName": "Lee", "PhoneNumber": "030 1111111"}
+    other = {"id": "5", "first_name": "Bob", "last_name": "Orr", "phone": "030 2222222"}
+    bob = {"Id": 3, "FirstName": "Bob", "LastName": "Orr", "PhoneNumber": "030 2222222"}
+    pbx = b.pbx({**ann, "Id": 1}, {**ann, "Id": 2}, bob)
+    found = match(b.crm(record, other), pbx, {}, region="DE").duplicates
+    assert found == (Duplicate(crm_id="4711", name="Ann Lee", contact_ids=(1, 2)),)
+
+
+def test_what_differs_is_told_with_whose_it_is_and_as_both_have_it():
+    first = {"id": "1", "first_name": "Ann", "last_name": "Lee", "phone": "030 1111111"}
+    second = {
+        "id": "2",
+        "first_name": "Bob",
+        "last_name": "Orr",
+        "company": "New GmbH",
+        "phone": "030 2222222",
+        "mobile": "0151 2222222",
+        "email": "bob@example.com",
+    }
+    same = {"Id": 1, "FirstName": "Ann", "LastName": "Lee", "PhoneNumber": "030 1111111"}
+    other = {
+        "Id": 2,
+        "FirstName": "Robert",
+        "LastName": "Orr",
+        "CompanyName": "Old GmbH",
+        "PhoneNumber": "030 3333333",
+        "Home": "030 4444444",
+        "Email": "bob@example.com",
+    }
+    drift = match(b.crm(first, second), b.pbx(same, {**other, "Id": 7}), {}, region="DE").drift
+    about = {"contact_id": 7, "crm_id": "2"}
+    assert set(drift) == {
+        Drift(**about, field="name", crm="Bob Orr", pbx="Robert Orr"),
+        Drift(**about, field="company", crm="New GmbH", pbx="Old GmbH"),
+        Drift(
+            **about,
+            field="numbers",
+            crm="0151 2222222, 030 2222222",
+            pbx="030 3333333, 030 4444444",
+        ),
+    }
+
+
+def test_what_the_crm_leaves_empty_is_no_drift():
+    record = {"id": "1", "first_name": "", "last_name": "", "email": "ann@example.com"}
+    contact = {"Id": 1, "FirstName": "Ann", "CompanyName": "ACME", "Email": "ann@example.com"}
+    assert match(b.crm(record), b.pbx(contact), {}, region="DE").drift == ()
+
+
+def test_how_full_each_column_is_among_the_living():
+    crm = b.crm(
+        {"id": "1", "first_name": "Ann", "phone": "030 1111111", "email": "ann@example.com"},
+        {"id": "2", "mobile": "0151 2222222", "company": "ACME", "email": "at ann's"},
+        {"id": "3", "first_name": "Bob", "phone": "none"},
+        {"id": "4", "first_name": "Ute", "phone": "030 4444444", "gone": True},
+    )
+    fill = match(crm, b.pbx(), {}, region="DE").fill
+    assert {name: share for name, share in fill.items() if share} == {
+        "id": 1.0,
+        "first_name": 0.6667,
+        "company": 0.3333,
+        "phone": 0.6667,
+        "email": 0.3333,
+    }

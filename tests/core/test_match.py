@@ -181,6 +181,34 @@ def test_a_shared_number_alone_is_weak():
     assert (proof.kind, proof.crm_id, proof.crm_row, proof.crm_name) == ("number", "", 0, "")
 
 
+def test_an_address_that_two_people_have_is_shared_and_that_of_one_who_is_gone_is_not():
+    one = {"id": "1", "first_name": "Ann", "last_name": "Lee", "email": "duo@x.de"}
+    two = {"id": "2", "first_name": "Bob", "last_name": "Ray", "email": "duo@x.de"}
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "Email": "duo@x.de"}
+    found = only(b.crm(one, two), b.pbx(contact))
+    assert found.strength is Strength.WEAK
+    assert found.proofs[0].why.startswith("2 in the CRM share it")
+    found = only(b.crm(one, two), b.pbx({**contact, "FirstName": "Bob", "LastName": "Ray"}))
+    assert (found.proofs[0].crm_id, found.proofs[0].shared) == ("2", True)
+    found = only(b.crm(one, {**two, "gone": True}), b.pbx(contact))
+    assert (found.strength, found.proofs[0].shared) == (Strength.STRONG, False)
+
+
+def test_two_records_without_names_are_two_who_share_a_number():
+    crm = b.crm({"id": "1", "phone": SWITCHBOARD}, {"id": "2", "phone": SWITCHBOARD})
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "PhoneNumber": SWITCHBOARD}
+    assert only(crm, b.pbx(contact)).proofs[0].why.startswith("2 in the CRM share it")
+
+
+def test_a_main_number_does_not_make_an_address_shared():
+    crm = b.crm(
+        {"id": "1", "first_name": "Ann", "last_name": "Lee", "main": SWITCHBOARD, "email": "a@x.de"}
+    )
+    contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "Email": "a@x.de"}
+    found = only(crm, b.pbx({**contact, "PhoneNumber": SWITCHBOARD}))
+    assert (found.strength, found.proofs[0].kind) == (Strength.STRONG, "email")
+
+
 def test_a_main_number_or_a_role_that_one_record_has_is_said_to_be_nobodys():
     eve = {"Id": 1, "FirstName": "Eve", "LastName": "Fox"}
     main = b.crm({"id": "1", "first_name": "Ann", "last_name": "Lee", "main": SWITCHBOARD})

@@ -12,10 +12,14 @@ from reconcile.core import plan
 from reconcile.core.match import match
 from reconcile.model import (
     ClaimOrigin,
+    Decision,
     DeleteGuard,
+    Evidence,
     ExportColumn,
     Plan,
+    Proof,
     ProtectionKind,
+    Strength,
     Verdict,
 )
 
@@ -52,6 +56,69 @@ def absent_for(exports, hours):
 
 
 # ------------------------------------------------------------------ the rows
+
+NOTHING_TO_COMPARE = (
+    "nothing of it can be compared: it has no number or address that identifies anybody, and no"
+    " name together with a company"
+)
+DOE = b.contact(7, FirstName="Jo", LastName="Doe", PhoneNumber="+49301234567")
+
+
+def proof(strength, crm_id="4711"):
+    """Its number is that of a record."""
+    why = "and the names agree" if strength is Strength.STRONG else "but the names differ"
+    return Proof(
+        kind="number",
+        strength=strength,
+        key="+49301234567",
+        crm_id=crm_id,
+        crm_row=2,
+        crm_name="Jo Doe",
+        why=why,
+    )
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize(
+    ("evidence", "verdict", "reason"),
+    [
+        (
+            Evidence(contact_id=7, proofs=(proof(Strength.STRONG), proof(Strength.WEAK, "9"))),
+            Verdict.MATCHED,
+            "number +49 30 1234567 belongs to CRM record 4711, and the names agree",
+        ),
+        (
+            Evidence(contact_id=7, proofs=(proof(Strength.WEAK), proof(Strength.WEAK, "9"))),
+            Verdict.REVIEW,
+            "number +49 30 1234567 belongs to CRM record 4711, but the names differ",
+        ),
+        (
+            Evidence(contact_id=7, has_key=False),
+            Verdict.REVIEW,
+            NOTHING_TO_COMPARE,
+        ),
+    ],
+)
+def test_what_is_no_absence_has_its_reason_and_no_dates(evidence, verdict, reason, claimed):
+    case = plan.Case(
+        contact=DOE,
+        evidence=evidence,
+        claim=b.claim(DOE) if claimed else None,
+        vetoed="+49301234567",
+        absent_exports=3,
+        first_absent=b.NOW - timedelta(days=9),
+    )
+    assert plan.decide(case, RULES, b.NOW) == Decision(
+        contact=DOE,
+        verdict=verdict,
+        reason=reason,
+        evidence=evidence,
+        crm_id="4711" if claimed else "",
+        first_absent=None,
+        absent_exports=0,
+        due=None,
+        vetoed="+49301234567" if verdict is Verdict.REVIEW else "",
+    )
 
 
 def test_row_1_another_type_is_out_of_scope_even_if_it_matches():
@@ -182,6 +249,8 @@ def test_row_7_a_number_that_the_text_still_holds_is_for_a_person():
     found = decide(JO, crm=crm)
     assert found.verdict is Verdict.REVIEW
     assert found.vetoed == "+49301234567"
+    held = "the text of the export still holds +49 30 1234567, in a place that is not read"
+    assert found.reason == held
 
 
 def test_row_7_an_export_without_text_keeps_everybody():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from company import hired
 
-from reconcile import byhand, hold, ownership
+from reconcile import byhand, hold, ownership, session
 from reconcile.config import Protect
 from reconcile.errors import ApprovalRefused, UsageError
-from reconcile.model import Exit, Outcome, Status
+from reconcile.model import Exit, Held, Outcome, Status
 
 FIRST = "/xapi/v1/Contacts(5)"
 
@@ -213,3 +214,24 @@ def test_a_protection_by_hand_takes_a_contact_out_of_an_approved_plan(due):
     assert due.has(6)
     assert not due.has(5)
     assert outcomes(report)[6] is Outcome.NOT_ATTEMPTED
+
+
+def test_what_a_person_wants_waits_and_a_refusal_has_its_code(due):
+    with session.opened(due.config, due.world(), "plan") as parts:
+        assert hold.wanted(parts) is None
+        stop(due).touch()
+        assert hold.wanted(parts) == Held(why="the file STOP is there", exit_code=Exit.APPROVAL)
+        stop(due).unlink()
+        hold.freeze_once(due.config, due.world(), until="2026-12-24T01:00:00+01:00", why="")
+        until = "deletes are frozen until 2026-12-24 00:00 UTC by tester"
+        assert hold.wanted(parts) == Held(why=until, exit_code=Exit.APPROVAL)
+        with pytest.raises(ApprovalRefused) as refused:
+            hold.refuse(parts)
+        assert refused.value.code == "held"
+        frozen = parts.ledger.frozen(now=due.now)
+        assert frozen.until == datetime(2026, 12, 24, tzinfo=UTC)
+        assert frozen.until.tzinfo is UTC
+        lost = replace(parts, locked=lambda: False)
+        assert hold.held(lost, run_id=1, read_at=due.now) == Held(
+            why="the lock is no longer this run's", exit_code=Exit.LOCKED
+        )
