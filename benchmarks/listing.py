@@ -1,64 +1,80 @@
-"""Listing a large phonebook: `make bench`. What a lane more brings, and what a contact costs.
+"""Listing a large phonebook against what its latency allows: `make bench`.
 
-Each reading runs in a process of its own, whose peak memory is compared with that of one that only
-imports the client. Seconds, medians of the rounds, taken in turn; compare them with each other.
+The ideal is what the requests would take if nothing but the PBX's latency counted: pages x latency
+/ lanes. Each reading runs in a process of its own, whose peak memory is compared with that of one
+that only imports the client. A token must be asked for once, and each lane have one connection.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import statistics
-import subprocess
-import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
+import httpx
 from sandboxed import connection, sandbox
+from taking import keep, machine, medians, ratio, script
 
 from reconcile.pbx.client import PbxReader
+from reconcile.pbx.odata import PAGE_SIZE
+
+SHARE = 0.9
+BYTES = 2500
 
 
 def main() -> None:
-    """Print seconds by lanes, at each latency, and bytes per contact."""
+    """Print seconds by latency and lanes, and bytes per contact."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--lanes", type=int, nargs="+", default=[1, 4, 8])
-    parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 0.02])
+    parser.add_argument("--lanes", type=int, nargs="+", default=[4, 8])
+    parser.add_argument("--latency", type=float, nargs="+", default=[0.02, 0.1])
     parser.add_argument("--read", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
         print(json.dumps(_read(options.read, options.lanes[0])))
         return
-    print(f"{options.contacts:,} contacts, {os.cpu_count()} cores, {options.rounds} rounds")
-    bare = _measured("bare", 1)["peak"]
+    print(f"{machine()}, {options.contacts:,} contacts, {options.rounds} rounds")
+    bare = script(__file__, "--read=bare", "--lanes=1")["peak"]
+    found = {}
     for latency in options.latency:
         with sandbox(f"--contacts={options.contacts}", f"--with=latency={latency}") as url:
-            _report(url, latency, options, bare)
+            print(f"\n{latency * 1000:.0f} ms a request")
+            for lanes in options.lanes:
+                found[f"{latency * 1000:.0f} ms, {lanes} lanes"] = _compared(
+                    url, latency, lanes, options, bare
+                )
+    keep("listing", found)
 
 
-def _report(url: str, latency: float, options: argparse.Namespace, bare: float) -> None:
-    rounds = [[_measured(url, n) for n in options.lanes] for _ in range(options.rounds)]
-    slowest = 0.0
-    for at, lanes in enumerate(options.lanes):
-        seconds = statistics.median(r[at]["seconds"] for r in rounds)
-        slowest = slowest or seconds
-        peak = max(r[at]["peak"] for r in rounds)
-        if {r[at]["contacts"] for r in rounds} != {options.contacts}:
-            raise SystemExit("not every contact was listed")
-        print(
-            f"latency {latency * 1000:3.0f} ms, lanes {lanes:2}: {seconds:6.2f} s,"
-            f" {slowest / seconds:4.1f} x the first,"
-            f" {(peak - bare) / options.contacts:6.0f} bytes per contact at the peak"
-        )
+def _compared(
+    url: str, latency: float, lanes: int, options: argparse.Namespace, bare: float
+) -> dict[str, Any]:
+    rounds = [_round(url, lanes) for _ in range(options.rounds)]
+    if {r["contacts"] for r in rounds} != {options.contacts}:
+        raise SystemExit("not every contact was listed")
+    took = medians(rounds)
+    ideal = options.contacts / PAGE_SIZE * latency / lanes
+    each = (took["peak"] - bare) / options.contacts
+    share = ratio(f"{lanes} lanes, ideal to ours", ideal, took["seconds"], at_least=SHARE)
+    print(f"  {took['requests']:.0f} requests, {each:,.0f} bytes per contact at the peak")
+    return {**share, "requests": took["requests"], "bytes each": each}
 
 
-def _measured(url: str, lanes: int) -> dict[str, float]:
-    command = [sys.executable, __file__, f"--read={url}", f"--lanes={lanes}"]
-    return dict(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+def _round(url: str, lanes: int) -> dict[str, float]:
+    """One reading, and what the server saw of it."""
+    httpx.delete(f"{url}/sandbox/requests")
+    read = script(__file__, f"--read={url}", f"--lanes={lanes}")
+    seen = httpx.get(f"{url}/sandbox/requests", timeout=60).json()["value"]
+    paths = Counter(request["path"] for request in seen if not request["path"].startswith("/sandb"))
+    clients = {request["client"] for request in seen}
+    if paths["/connect/token"] != 1 or len(clients) > lanes + 1:
+        raise SystemExit(f"{paths['/connect/token']} tokens, {len(clients)} connections")
+    return {**read, "requests": float(sum(paths.values()))}
 
 
 def _read(url: str, lanes: int) -> dict[str, float]:

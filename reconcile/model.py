@@ -225,6 +225,12 @@ class PbxSnapshot:
         """One property of every contact; all "" if no contact has it."""
         return self.columns.get(name) or ("",) * len(self.ids)
 
+    @property
+    def names(self) -> Sequence[str]:
+        """What `Contact.name` is of every contact."""
+        pairs = zip(self.column("FirstName"), self.column("LastName"), strict=True)
+        return [f"{first} {last}" if first and last else first or last for first, last in pairs]
+
     def contact(self, position: int) -> Contact:
         """The contact at a position of the listing."""
         return Contact(

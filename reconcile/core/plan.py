@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from reconcile.core import phones, veto, words
+from reconcile.core import phones, sides, veto, words
 from reconcile.core.match import VERSION as MATCHER_VERSION
 from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import (
@@ -267,9 +267,7 @@ def decide(case: Case, rules: Rules, now: datetime) -> Decision:  # noqa: PLR091
     return _verdict(case, Verdict.DELETE, _absent(case, rules))
 
 
-def _verdict(
-    case: Case, verdict: Verdict, reason: str, *, due: datetime | None = None
-) -> Decision:
+def _verdict(case: Case, verdict: Verdict, reason: str, *, due: datetime | None = None) -> Decision:
     absent = verdict in _LEAVING
     return Decision(
         contact=case.contact,
@@ -405,18 +403,31 @@ def _matched_claims(
     What keeps a contact does not always own it: an address that both have makes no claim while the
     names differ. A claim that is there already stays, on the record that it was made for.
     """
-    types = pbx.column("ContactType")
+    columns = (pbx.column("ContactType"), pbx.names, pbx.column("CompanyName"))
     made = []
-    for at, evidence in enumerate(matching.evidence):
-        if evidence.strength is not Strength.STRONG or types[at] not in rules.contact_types:
+    rows = zip(matching.evidence, *columns, sides.fingerprints(pbx), strict=True)
+    for evidence, kind, name, company, fingerprint in rows:
+        if evidence.strength is not Strength.STRONG or kind not in rules.contact_types:
             continue
-        contact, proof = pbx.contact(at), evidence.proofs[0]
-        before = claims.get(contact.id) if evidence.same_person else None
+        contact_id, proof = evidence.contact_id, evidence.proofs[0]
+        before = claims.get(contact_id) if evidence.same_person else None
         if proof.owns:
-            made.append(claim_for(contact, crm_id=proof.crm_id, origin=ClaimOrigin.MATCH))
+            whose = (proof.crm_id, ClaimOrigin.MATCH, "")
         elif before is not None:
-            fresh = claim_for(contact, crm_id=before.crm_id, origin=before.origin)
-            made.append(replace(fresh, claimed_by=before.claimed_by))
+            whose = (before.crm_id, before.origin, before.claimed_by)
+        else:
+            continue
+        crm_id, origin, claimed_by = whose
+        made.append(
+            Claim(
+                contact_id=contact_id,
+                crm_id=crm_id,
+                name=name or company,
+                fingerprint=fingerprint,
+                origin=origin,
+                claimed_by=claimed_by,
+            )
+        )
     return made
 
 

@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from heapq import merge
-from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from reconcile.core import words
 from reconcile.model import (
+    NUMBER_FIELDS,
     ContactOutcome,
     CrmSnapshot,
     Decision,
@@ -60,6 +61,8 @@ _GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
 _TREND: Final = 30
 """So many runs back a report shows the trend."""
 _TREND_COUNTS: Final = ("matched", "waiting", "review", "delete")
+_SHOWN: Final = ("CompanyName", "Email", *NUMBER_FIELDS)
+"""Properties of a contact that a report tells besides its name."""
 _CRM_COUNTS: Final = ("read", "matched", "missing", "gone", "without_number")
 
 
@@ -286,18 +289,18 @@ def every_contact(result: Result, *, masked: bool) -> Iterator[ContactPart]:
     They are made as they are asked for, so that 100,000 of them are never in memory at once.
     """
     outcomes = _outcomes(result)
-    decided = result.plan.decisions if result.plan else ()
-    for decision in merge(decided, _matched(result), key=lambda d: d.contact.id):
-        part = _contact(decision, outcomes)
+    decided = (_contact(d, outcomes) for d in (result.plan.decisions if result.plan else ()))
+    for part in merge(decided, _matched(result, outcomes), key=attrgetter("id")):
         yield mask.contact(part) if masked else part
 
 
 def _contacts(result: Result, *, with_matched: bool) -> tuple[ContactPart, ...]:
     """Every contact that is not matched, and those too if asked, by Id."""
     outcomes = _outcomes(result)
-    decided = result.plan.decisions if result.plan else ()
-    judged = chain(decided, _matched(result) if with_matched else ())
-    return tuple(sorted((_contact(d, outcomes) for d in judged), key=lambda part: part.id))
+    decided = (_contact(d, outcomes) for d in (result.plan.decisions if result.plan else ()))
+    return tuple(
+        merge(decided, _matched(result, outcomes) if with_matched else (), key=attrgetter("id"))
+    )
 
 
 def _approved_only(
@@ -310,11 +313,11 @@ def _approved_only(
     outcomes = _outcomes(result)
     told = {part.id for part in contacts}
     lacking = {i: o for i, o in outcomes.items() if i not in told}
-    again = {d.contact.id: d for d in (_matched(result) if lacking else ())}
+    again = {part.id: part for part in (_matched(result, outcomes) if lacking else ())}
     before = {part.id: part for part in (previous.contacts if previous and lacking else ())}
     for contact_id, outcome in sorted(lacking.items()):
         if contact_id in again:
-            yield _contact(again[contact_id], outcomes)
+            yield again[contact_id]
             continue
         blank = ContactPart(id=contact_id, verdict=Verdict.DELETE, reason="it was approved")
         known = before.get(contact_id, blank)
@@ -331,22 +334,35 @@ def _outcomes(result: Result) -> dict[int, ContactOutcome]:
     return {o.contact_id: o for o in result.outcomes or ()}
 
 
-def _matched(result: Result) -> Iterator[Decision]:
-    """The contacts that are simply matched: the plan has no decision on them."""
+def _matched(result: Result, outcomes: Mapping[int, ContactOutcome]) -> Iterator[ContactPart]:
+    """The contacts that are simply matched: the plan has no decision on them.
+
+    There may be a million, so each is made of columns at once, and of what was proved before.
+    """
     pbx, matching, plan = result.pbx, result.matching, result.plan
     if pbx is None or matching is None or plan is None:
         return
     decided = {d.contact.id for d in plan.decisions}
-    for at, evidence in enumerate(matching.evidence):
-        if evidence.contact_id not in decided:
-            contact, proof = pbx.contact(at), evidence.proofs[0]
-            yield Decision(
-                contact=contact,
-                verdict=Verdict.MATCHED,
-                reason=words.sentence(proof, contact.name),
-                evidence=evidence,
-                crm_id=proof.crm_id,
-            )
+    rows = zip(matching.evidence, pbx.names, *map(pbx.column, _SHOWN), strict=True)
+    for evidence, name, company, email, *numbers in rows:
+        if evidence.contact_id in decided:
+            continue
+        sentences = tuple(words.sentence(proof, name) for proof in evidence.proofs)
+        outcome = outcomes.get(evidence.contact_id)
+        yield ContactPart.model_construct(
+            id=evidence.contact_id,
+            verdict=Verdict.MATCHED,
+            reason=sentences[0],
+            evidence=sentences,
+            name=name,
+            company=company,
+            numbers=tuple(filter(None, numbers)),
+            email=email,
+            crm_id=evidence.proofs[0].crm_id,
+            outcome=outcome.outcome if outcome else None,
+            outcome_detail=outcome.detail if outcome else "",
+            guard=outcome.guard if outcome else None,
+        )
 
 
 def _contact(decision: Decision, outcomes: Mapping[int, ContactOutcome]) -> ContactPart:

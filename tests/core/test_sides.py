@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import builders as b
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconcile.core import phones, sides
 
@@ -83,6 +87,30 @@ def test_a_contact_is_shown_by_first_and_last_name():
         (9, "Lee", "lee", "", "", ""),
         (11, "", "", "", "ACME", "acme"),
     ]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["ContactType", "B", "a", "É", "Zz"]), TEXTS), max_size=4
+    )
+)
+def test_names_and_fingerprints_in_columns_are_those_of_the_contacts(contacts):
+    names = ("FirstName", "LastName", "CompanyName")
+    rows = [dict(zip(names, each.values(), strict=False)) | each for each in contacts]
+    pbx = b.pbx(*({**row, "Id": at} for at, row in enumerate(rows, 1)))
+    each = [pbx.contact(at) for at in range(len(pbx))]
+    assert sides.fingerprints(pbx) == [contact.fingerprint for contact in each]
+    assert list(pbx.names) == [contact.name for contact in each]
+
+
+def test_a_contact_without_any_text_has_the_fingerprint_of_none():
+    blank = b.pbx({"Id": 1, "ContactType": ""}, {"Id": 2}, {"Id": 3, "ContactType": ""})
+    for pbx in (blank, replace(blank, columns={})):
+        each = [pbx.contact(at).fingerprint for at in range(3)]
+        assert sides.fingerprints(pbx) == each
 
 
 def test_ids_that_no_record_has_flagged_as_gone_or_not():
