@@ -194,6 +194,69 @@ def test_an_address_that_two_people_have_is_shared_and_that_of_one_who_is_gone_i
     assert (found.strength, found.proofs[0].shared) == (Strength.STRONG, False)
 
 
+@pytest.mark.parametrize(
+    ("names", "shared"),
+    [
+        (["Jo Doe", "Jo M. Doe", "Jo Maria Doe", "Doe, Jo"], False),
+        (["Jo Doe", "Jo M. Doe", "Jo Maria Doe", "Jo Maria Ann Doe"], False),
+        (["Jo Doe", "Jo M. Doe", "Jo Maria Doe", "Jo Max Doe"], True),
+        (["Jo Doe", "Jo Ann Doe", "Jo Ann B. Doe", "Jo Ann Bea Doe", "Jo Ann Bea C. Doe"], True),
+    ],
+)
+def test_up_to_four_spellings_are_one_person_and_more_are_several(names, shared):
+    crm = b.crm(
+        *({"id": str(at), "full_name": name, "phone": SWITCHBOARD} for at, name in enumerate(names))
+    )
+    found = only(crm, b.pbx({**JO, "PhoneNumber": SWITCHBOARD}))
+    assert {proof.shared for proof in found.proofs} == {shared}
+
+
+@pytest.mark.parametrize(("carriers", "weak"), [(50, 5), (51, 1)])
+def test_a_word_that_more_than_fifty_carry_tells_nobody_apart(carriers, weak):
+    """With fifty it names some of them; with more it says only that they share the number."""
+    crm = b.crm(
+        *(
+            {"id": str(at), "first_name": f"F{at}x", "last_name": "Acme", "phone": SWITCHBOARD}
+            for at in range(carriers)
+        )
+    )
+    contact = {"Id": 1, "FirstName": "Zed", "LastName": "Acme", "PhoneNumber": SWITCHBOARD}
+    found = only(crm, b.pbx(contact))
+    assert (found.strength, len(found.proofs)) == (Strength.WEAK, weak)
+
+
+def test_nobody_without_a_name_is_told_from_others_by_having_none():
+    crm = b.crm(
+        {"id": "1", "phone": SWITCHBOARD},
+        {"id": "2", "first_name": "Bob", "last_name": "Ray", "phone": SWITCHBOARD},
+    )
+    found = only(crm, b.pbx({"Id": 1, "PhoneNumber": SWITCHBOARD}))
+    assert found.strength is Strength.WEAK
+    assert found.proofs[0].crm_row == 0
+
+
+def test_no_company_is_not_the_same_company():
+    record = {"id": "1", "phone": "030 1234567"}
+    found = only(b.crm(record), b.pbx({"Id": 1, "PhoneNumber": "030 1234567"}))
+    assert found.strength is Strength.WEAK
+
+
+@pytest.mark.parametrize(("name", "owns"), [("J. D.", True), ("J. X.", False)])
+def test_initials_that_agree_are_enough_to_own_a_contact_and_others_are_not(name, owns):
+    record = {**RECORD, "phone": "", "email": "jo@example.com"}
+    first, last = name.split()
+    contact = {"Id": 1, "FirstName": first, "LastName": last, "Email": "jo@example.com"}
+    assert only(b.crm(record), b.pbx(contact)).proofs[0].owns is owns
+
+
+def test_a_contact_of_a_company_that_is_another_one_now_is_not_the_same():
+    pbx = b.pbx({"Id": 1, "CompanyName": "Umbrella", "PhoneNumber": "030 999999"})
+    known = b.claim(pbx.contact(0), name="ACME", fingerprint="as it was")
+    assert not only(b.crm(RECORD), pbx, {1: known}).same_person
+    same = b.claim(pbx.contact(0), name="Umbrella", fingerprint="as it was")
+    assert only(b.crm(RECORD), pbx, {1: same}).same_person
+
+
 def test_two_records_without_names_are_two_who_share_a_number():
     crm = b.crm({"id": "1", "phone": SWITCHBOARD}, {"id": "2", "phone": SWITCHBOARD})
     contact = {"Id": 1, "FirstName": "Eve", "LastName": "Fox", "PhoneNumber": SWITCHBOARD}
