@@ -78,7 +78,9 @@ bench: $(READY)
 	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/against_peers.py
 	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/deleting.py
 	$(BIN)/python benchmarks/small.py
+	$(BIN)/python benchmarks/results.py
 
 # What takes too long for a check: all of the tests that it runs in part, and a million cells, read
 # in columns and one by one.

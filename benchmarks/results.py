@@ -15,12 +15,14 @@ TITLES = {
     "dry_run": "A whole dry run against the floor of the same work",
     "against_peers": "Against what people write themselves",
     "listing": "Listing 100,000 contacts: the ideal to ours",
+    "deleting": "500 guarded deletes: the ideal to ours",
     "small": "Small and often",
 }
 ASKED = {
     "dry_run": "ours and the floor, in seconds; of memory the bytes, ours and allowed",
     "against_peers": "processor seconds, plain pandas and ours; by the clock, ours and the script",
     "listing": "seconds that the latency alone would take, and ours",
+    "deleting": "seconds that the latency alone would take, and ours",
     "small": "seconds, ours and what it is compared with",
 }
 HEAD = """# What the benchmarks measured
