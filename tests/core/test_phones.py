@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from reconcile.core.phones import keys, keys_or_text
+from reconcile.core.phones import is_valid, keys, keys_or_text
 
 BERLIN = "+49301234567"
 MOBILE = "+4915123456789"
@@ -247,6 +247,13 @@ def test_a_fax_is_told_from_the_number_beside_it(cell, fax):
 def test_a_second_number_without_its_area_code_is_a_fragment():
     assert keys("030 1234567, 7654321", "DE") == (BERLIN,)
     assert keys("912345678, 612345678", "ES") == ("+34912345678", "+34612345678")
+
+
+def test_what_the_library_can_not_read_is_nobodys_number():
+    assert [is_valid(number) for number in (BERLIN, "+49", "030 1234567", "")] == [
+        True,
+        *[False] * 3,
+    ]
 
 
 def test_a_lost_plus_adds_a_reading_and_drops_none():

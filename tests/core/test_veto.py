@@ -41,6 +41,11 @@ def test_an_address_is_found_in_any_case():
     assert veto.find("x;JO@Example.com;y", {7: ("jo@example.com",)}) == {7: "jo@example.com"}
 
 
+@pytest.mark.parametrize("text", ["jo@example.com", "jo@example.com,x", "x,jo@example.com"])
+def test_an_address_is_found_at_either_end_of_the_text(text):
+    assert veto.find(text, {7: ("jo@example.com",)}) == {7: "jo@example.com"}
+
+
 def test_a_short_number_is_compared_whole_and_a_fragment_not_at_all():
     assert veto.find("tel 777777", {7: ("777777",)}) == {7: "777777"}
     assert veto.find("tel 77777", {7: ("77777",)}) == {}
