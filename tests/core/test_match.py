@@ -195,6 +195,38 @@ def test_an_address_that_two_people_have_is_shared_and_that_of_one_who_is_gone_i
 
 
 @pytest.mark.parametrize(
+    ("contact", "has_key"),
+    [
+        ({"PhoneNumber": "030 999999"}, True),
+        ({"Email": "jo@example.com"}, True),
+        ({"FirstName": "Jo", "CompanyName": "ACME"}, True),
+        ({"FirstName": "Jo", "LastName": "Doe"}, False),
+        ({"CompanyName": "ACME", "PhoneNumber": "110"}, False),
+    ],
+)
+def test_a_contact_has_a_key_if_it_could_be_known_by_it(contact, has_key):
+    found = evidence(b.crm(RECORD), b.pbx({"Id": 7, **contact}, {**JO, "Id": 8}))
+    assert [e.contact_id for e in found] == [7, 8]
+    assert [e.has_key for e in found] == [has_key, True]
+
+
+def test_of_several_proofs_the_best_kind_and_then_the_better_name_claims():
+    both = {**JO, "Home": "030 7777777", "Email": "jo@example.com"}
+    by_number = {**RECORD, "id": "1"}
+    by_address = {**RECORD, "id": "2", "phone": "", "email": "jo@example.com"}
+    shorter = {"id": "3", "first_name": "J.", "last_name": "Doe", "phone": "030 7777777"}
+    first = lambda *records: only(b.crm(*records), b.pbx(both)).proofs[0]  # noqa: E731 - it is short
+    assert (first(by_number, by_address).kind, first(by_number, by_address).crm_id) == (
+        "email",
+        "2",
+    )
+    assert first(shorter, by_number).crm_id == "1"
+    assert first(by_number, shorter).crm_id == "1"
+    other = {**by_address, "first_name": "Ann", "last_name": "Lee"}  # keeps, but does not own
+    assert first(other, by_number).crm_id == "1"
+
+
+@pytest.mark.parametrize(
     ("names", "shared"),
     [
         (["Jo Doe", "Jo M. Doe", "Jo Maria Doe", "Doe, Jo"], False),
