@@ -15,6 +15,7 @@ def sandbox(office, canary):
     export = office.folder / "exports" / "contacts.csv"
     options = ("--port", 0, "--contacts", 60, "--seed", 5, "--export", export)
     process = office.start("sandbox", *options, RECONCILE_SANDBOX_SECRET=canary)
+    office.cold = False
     with process:
         lines = [process.stdout.readline() for _ in range(3)]
         assert lines[0] == f"Wrote {export}: 60 records.\n"
@@ -37,7 +38,9 @@ def test_init_doctor_plan_apply_plan_restore(office, sandbox):
 
     office.set("grace_exports = 2", "grace_exports = 1")
     office.set("grace_hours = 20", "grace_hours = 0")
+    office.cold = True  # with what it loads by itself
     night = office("plan")
+    office.cold = False
     assert (night.code, night.err) == (0, "")
     assert "Nothing to delete among 60" in night.out
 
@@ -49,7 +52,9 @@ def test_init_doctor_plan_apply_plan_restore(office, sandbox):
     assert " ".join(leaver[1:3]) in " ".join(waiting.out.split())
     (digest,) = re.findall(r"reconcile apply ([0-9a-f]{12})", waiting.out)
 
+    office.cold = True
     applied = office("apply", digest)
+    office.cold = False
     assert applied.code == 0
     assert "1 of 60 phone-system contacts was deleted." in applied.out
     (run,) = re.findall(r"reconcile restore --run (\d+)", applied.out)

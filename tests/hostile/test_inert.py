@@ -61,6 +61,7 @@ from reconcile.restoring import Drill, Restored
 from reconcile.store.migrate import CheckResult
 
 EXAMPLES = amount(check=25, prove=3000)
+TEXTS = amount(check=100, prove=20_000)
 many = settings(max_examples=EXAMPLES)
 any_text = st.one_of(texts.text, st.sampled_from(texts.SURROGATES), st.text(max_size=40))
 
@@ -77,13 +78,13 @@ def every_literal(test):
 
 @every_literal
 @given(any_text)
-@settings(max_examples=amount(check=300, prove=20_000))
+@settings(max_examples=TEXTS)
 def test_27_a_text_for_a_terminal_is_one_line_on_which_nothing_acts(text):
     shown = printable(text)
     assert texts.acts(shown) == []
     assert len(shown.splitlines()) <= 1
     assert shown.isprintable() or not text.isprintable()
-    note("texts for a terminal and for JSON", f"{amount(check=300, prove=20_000):,} examples each")
+    note("texts for a terminal and for JSON", f"{TEXTS:,} examples each")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_27_a_text_that_does_not_act_is_shown_as_it_is(text):
 
 
 @given(st.recursive(any_text, lambda inner: st.lists(inner) | st.dictionaries(any_text, inner)))
-@settings(max_examples=amount(check=300, prove=20_000))
+@settings(max_examples=TEXTS)
 @pytest.mark.parametrize("indent", [None, 2])
 def test_27_json_says_the_same_and_nothing_in_it_acts(indent, value):
     document = json_text(json.dumps(value, ensure_ascii=False, indent=indent))
