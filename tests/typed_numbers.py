@@ -183,9 +183,15 @@ def _keeps_its_digits(number: Number) -> bool:
 
 
 def _is_taken(number: Number) -> bool:
-    """Whether its national form is another number of its region, as Gabon has old and new ones."""
+    """Whether its national form is another number of its region, as Gabon has old and new ones.
+
+    Or none, as it begins like a call abroad.
+    """
     typed = number.written(PhoneNumberFormat.NATIONAL)
-    parsed = phonenumbers.parse(typed, number.region)
+    try:
+        parsed = phonenumbers.parse(typed, number.region)
+    except phonenumbers.NumberParseException:
+        return True
     is_other = phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != number.e164
     return is_other and phonenumbers.is_possible_number(parsed)
 
