@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 _FIRST = (
@@ -51,6 +55,12 @@ def people(count: int) -> pd.DataFrame:
 def _written(forms: tuple[str, ...], at: NDArray[np.int64], base: int) -> list[str]:
     """A number of seven digits for each person, in one of the forms."""
     return [forms[n % len(forms)].format(base + n * 7919 % 6_999_983) for n in at.tolist()]
+
+
+def aged(export: Path) -> None:
+    """Let it be of half an hour ago: what was written just now may not be complete."""
+    made = time.time() - 1800
+    os.utime(export, (made, made))
 
 
 def contacts(book: pd.DataFrame, count: int) -> list[dict[str, str | int]]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from books import aged
 from sandboxed import sandbox
 from taking import keep, machine, medians, ratio, script
 
@@ -103,7 +103,7 @@ def _office(folder: Path, url: str, lanes: int) -> config.Config:
         },
         "policy": {**limits, "grace_exports": 1, "grace_hours": 0},
     }
-    _age(folder / "contacts.csv")
+    aged(folder / "contacts.csv")
     settings = config.validate(document, folder / "config.toml")
     migrate.upgrade(settings.state.url, base=settings.base, now=datetime.now(UTC))
     return settings
@@ -125,13 +125,7 @@ def _leave(export: Path, count: int) -> None:
         head, *rows = csv.reader(file)
     with export.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([head, *rows[count:]])
-    _age(export)
-
-
-def _age(export: Path) -> None:
-    """What was written just now may not be complete."""
-    made = time.time() - 1800
-    os.utime(export, (made, made))
+    aged(export)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ are files.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import httpx
-from books import contacts, people
+from books import aged, contacts, people
 
 from reconcile import config, session
 from reconcile.pbx.client import PbxReader
@@ -51,8 +50,7 @@ def write(folder: Path, rows: int, count: int) -> int:
     """An export of so many records, and the pages of about so many contacts; gives their number."""
     book = people(rows)
     book.to_csv(folder / EXPORT, index=False)
-    made = time.time() - 3600  # what was written just now may not be complete
-    os.utime(folder / EXPORT, (made, made))
+    aged(folder / EXPORT)
     listed = contacts(book, count)
     places = {"count": len(listed)}
     with (folder / PAGES).open("wb") as file:

@@ -11,10 +11,10 @@ import csv
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import httpx
+from books import aged
 from sandboxed import sandbox
 from taking import keep, machine, medians, process, ratio
 
@@ -22,6 +22,7 @@ NIGHT = 2.5
 SHORT = 3.0
 LATENCY = 0.02
 RECORDS, CONTACTS = 2000, 1500
+VARIABLE = "RECONCILE_3CX_SECRET"
 LIBRARIES = "import pandas, sqlalchemy, httpx"
 
 
@@ -47,8 +48,7 @@ def main() -> None:
 def reconcile(*arguments: str, codes: tuple[int, ...] = (0,)) -> dict[str, float]:
     """What one command takes."""
     command = str(Path(sys.executable).parent / "reconcile")
-    secret = {"RECONCILE_3CX_SECRET": "sandbox-secret"}
-    return process(command, *arguments, codes=codes, **secret)
+    return process(command, *arguments, codes=codes, **{VARIABLE: "sandbox-secret"})
 
 
 def _night(rounds: int) -> dict[str, float | bool]:
@@ -73,18 +73,17 @@ def _night(rounds: int) -> dict[str, float | bool]:
 
 def configured(export: Path, url: str) -> None:
     """The folder in which one stands, ready for its nights."""
-    secret = "RECONCILE_3CX_SECRET"  # noqa: S105 - where it is
     answers = {
         "mode": "auto",
         "source": "exports/*.csv",
         "region": "DE",
         "pbx-url": url,
         "client-id": "reconcile",
-        "secret-env": secret,
+        "secret-env": VARIABLE,
         "delete-guard": "etag",
     }
     reconcile("init", *(f"--{name}={value}" for name, value in answers.items()))
-    _aged(export)
+    aged(export)
 
 
 def _hire(export: Path, count: int) -> None:
@@ -94,16 +93,10 @@ def _hire(export: Path, count: int) -> None:
         csv.writer(file).writerows(rows)
 
 
-def _aged(export: Path) -> None:
-    """An export of half an hour ago: what was written just now may not be complete."""
-    made = time.time() - 1800
-    os.utime(export, (made, made))
-
-
 def _pair(export: Path, url: str) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """A night, the loading of its libraries, and how long its PBX let it wait."""
     export.write_bytes(export.read_bytes() + b"\n")  # another export with the same people
-    _aged(export)
+    aged(export)
     httpx.delete(f"{url}/sandbox/requests")
     night = reconcile("run")
     sent = httpx.get(f"{url}/sandbox/requests").json()["value"]

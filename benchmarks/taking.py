@@ -65,14 +65,11 @@ def ratio(
     """Print both, their ratio and its budget; gives all of it for the results."""
     found = ours / other
     kept = found <= at_most if at_most else found >= at_least
+    said = "" if kept else "; MISSED"
     budget = f"at most {at_most:g}" if at_most else f"at least {at_least:g}"
-    print(f"  {what:<24} {ours:9.3f} to {other:9.3f}: {found:6.2f} ({budget}{_verdict(kept)})")
+    print(f"  {what:<24} {ours:9.3f} to {other:9.3f}: {found:6.2f} ({budget}{said})")
     limit = {"at most": at_most} if at_most else {"at least": at_least}
     return {"ours": ours, "other": other, "ratio": found, **limit, "kept": kept}
-
-
-def _verdict(kept: bool) -> str:  # noqa: FBT001 - it is what is told
-    return "" if kept else "; MISSED"
 
 
 def machine() -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import requests
 
+PAGE = 100
+
 
 def digits(text: str | None) -> str:
     """What remains of a number."""
@@ -38,11 +40,11 @@ def main(export: str, url: str, delete: str) -> None:
     pbx.headers["Authorization"] = f"Bearer {token}"
     contacts, skip = [], 0
     while True:
-        query = f"$top=100&$skip={skip}&$orderby=Id"
+        query = f"$top={PAGE}&$skip={skip}&$orderby=Id"
         page = pbx.get(f"{url}/xapi/v1/Contacts?{query}", timeout=60).json()["value"]
         contacts += page
         skip += len(page)
-        if len(page) < 100:  # noqa: PLR2004 - as such scripts write it
+        if len(page) < PAGE:
             break
     orphans = []
     for contact in contacts:

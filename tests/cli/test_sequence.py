@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,10 @@ import pytest
 @pytest.fixture
 def sandbox(office, canary):
     """`reconcile sandbox` as a person starts it, and its URL."""
-    office.cold = True
     export = office.folder / "exports" / "contacts.csv"
     options = ("--port", 0, "--contacts", 60, "--seed", 5, "--export", export)
-    process = office.start("sandbox", *options, RECONCILE_SANDBOX_SECRET=canary)
-    office.cold = False
+    cold = replace(office, cold=True)
+    process = cold.start("sandbox", *options, RECONCILE_SANDBOX_SECRET=canary)
     with process:
         lines = [process.stdout.readline() for _ in range(3)]
         assert lines[0] == f"Wrote {export}: 60 records.\n"
@@ -38,9 +38,8 @@ def test_init_doctor_plan_apply_plan_restore(office, sandbox):
 
     office.set("grace_exports = 2", "grace_exports = 1")
     office.set("grace_hours = 20", "grace_hours = 0")
-    office.cold = True  # with what it loads by itself
-    night = office("plan")
-    office.cold = False
+    cold = replace(office, cold=True)  # with what it loads by itself
+    night = cold("plan")
     assert (night.code, night.err) == (0, "")
     assert "Nothing to delete among 60" in night.out
 
@@ -52,9 +51,7 @@ def test_init_doctor_plan_apply_plan_restore(office, sandbox):
     assert " ".join(leaver[1:3]) in " ".join(waiting.out.split())
     (digest,) = re.findall(r"reconcile apply ([0-9a-f]{12})", waiting.out)
 
-    office.cold = True
-    applied = office("apply", digest)
-    office.cold = False
+    applied = cold("apply", digest)
     assert applied.code == 0
     assert "1 of 60 phone-system contacts was deleted." in applied.out
     (run,) = re.findall(r"reconcile restore --run (\d+)", applied.out)

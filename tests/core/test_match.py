@@ -215,7 +215,10 @@ def test_of_several_proofs_the_best_kind_and_then_the_better_name_claims():
     by_number = {**RECORD, "id": "1"}
     by_address = {**RECORD, "id": "2", "phone": "", "email": "jo@example.com"}
     shorter = {"id": "3", "first_name": "J.", "last_name": "Doe", "phone": "030 7777777"}
-    first = lambda *records: only(b.crm(*records), b.pbx(both)).proofs[0]  # noqa: E731 - it is short
+
+    def first(*records):
+        return only(b.crm(*records), b.pbx(both)).proofs[0]
+
     assert (first(by_number, by_address).kind, first(by_number, by_address).crm_id) == (
         "email",
         "2",
