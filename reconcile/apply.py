@@ -1,8 +1,12 @@
-"""One contact at a time: re-read, compare, intent, DELETE, outcome.
+"""Each contact in its order: re-read, compare, intent, DELETE, outcome.
 
 Owns the order of these steps and the table of section 6 of the design; must never delete without an
 `ApprovedPlan`, a re-read that equals the plan, and an intent with its tombstone on disk. Nothing
 but a GET is ever repeated blindly: after an answer that leaves open what happened, it looks first.
+
+The contacts of a run are taken one after the other until a first delete is confirmed, and from then
+on in several lanes, each with one contact in hand. "Stop" means all of them: no lane takes another
+contact, and none sends a DELETE any more; what is on its way gets its outcome.
 
 | answer to DELETE             | what is done                                                    |
 |------------------------------|-----------------------------------------------------------------|
@@ -22,10 +26,13 @@ but a GET is ever repeated blindly: after an answer that leaves open what happen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reconcile.errors import PbxError, StateError
+from reconcile.lanes import Gathered, abreast
 from reconcile.model import (
     Acceptance,
     Action,
@@ -45,6 +52,7 @@ from reconcile.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
 _DONE: Final = frozenset({200, 204})
@@ -101,6 +109,9 @@ class Journal(Protocol):
 
     def settle(self, action_id: int, *, outcome: Outcome, detail: str, now: datetime) -> None:
         """Commit the outcome."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """One commit, at its end, for all that is written inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,67 +178,182 @@ def execute(
     tools: Tools,
     *,
     run_id: int,
+    lanes: int = 1,
     interrupted: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Applied:
-    """Delete what the plan says, each contact under its precondition.
+    """Delete what the plan says, each contact under its precondition, so many at a time.
 
     Raises nothing that the PBX can cause: whatever it answers is an outcome. A StateError of the
     journal is raised, and then no DELETE was sent without its intent.
     """
-    hand = _Hand(plan, tools, run_id)
-    outcomes: list[ContactOutcome] = []
-    for decision in plan.deletes:
-        if interrupted():
-            rest = _not_attempted(plan, len(outcomes), "the run was interrupted")
-            return Applied(outcomes=(*outcomes, *rest), stopped="interrupted", interrupted=True)
+    course = _Course(plan, interrupted, progress)
+    hand = _Hand(plan, tools, run_id, course)
+    _lane(course, hand, lambda: lanes == 1 or not hand.canary_confirmed)
+    if course.goes_on:
+        hand.tools = _shared(tools)
         try:
-            outcomes.append(hand.take(decision))
-        except StateError as error:
-            error.consequence = _so_far(outcomes)
-            raise
+            abreast(partial(_lane, course, hand), lanes)
+        except KeyboardInterrupt as error:
+            course.end(error)
+    return course.applied()
+
+
+def _lane(course: _Course, hand: _Hand, goes_on: Callable[[], bool] = lambda: True) -> None:
+    """Take one contact after the other, until none is left or something ends it for all."""
+    while goes_on() and (taken := course.take()) is not None:
+        at, decision = taken
+        try:
+            course.note(at, hand.take(decision))
         except _Stop as stop:
-            outcomes.append(stop.outcome)
-            rest = _not_attempted(plan, len(outcomes), f"the run stopped: {stop.why}")
-            return Applied(outcomes=(*outcomes, *rest), stopped=stop.why, held=stop.held)
-        progress(len(outcomes), len(plan.deletes))
-    return Applied(outcomes=tuple(outcomes))
+            course.end(stop)
+            course.note(at, stop.outcome)
+        except BaseException as error:  # noqa: BLE001 - raised again where all lanes have ended
+            course.end(error)
 
 
-def _so_far(outcomes: list[ContactOutcome]) -> str:
-    """What is true when the journal can't be written: no DELETE left without its intent."""
-    deleted = sum(1 for o in outcomes if o.outcome is Outcome.DELETED)
-    return f"Deleted before: {deleted}. The next run looks what became of the contact in hand."
+class _Course:
+    """How far the plan is: which contact is next, what became of the others, and why it ended."""
+
+    def __init__(
+        self,
+        plan: ApprovedPlan,
+        interrupted: Callable[[], bool],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._plan = plan
+        self._interrupted = interrupted
+        self._progress = progress
+        self._next = 0
+        self._outcomes: dict[int, ContactOutcome] = {}
+        """By the place in the plan."""
+        self._stop: _Stop | None = None
+        self._failure: BaseException | None = None
+        """What neither the PBX nor the state of the run explains: of the journal, or a bug."""
+        self._was_interrupted = False
+        self._lock = Lock()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is another contact, and no reason to leave it."""
+        ended = self._stop or self._failure or self._was_interrupted
+        return not ended and self._next < len(self._plan.deletes)
+
+    @property
+    def ended(self) -> str:
+        """Why nothing more is sent, not even what is in hand; "" while something may be."""
+        if self._failure is not None:
+            return "the run failed before it was sent"
+        return f"the run stopped: {self._stop.why}" if self._stop else ""
+
+    def take(self) -> tuple[int, Decision] | None:
+        """The next contact and its place in the plan; None if there is none for anybody."""
+        with self._lock:
+            self._was_interrupted |= self.goes_on and self._interrupted()
+            if not self.goes_on:
+                return None
+            at = self._next
+            self._next += 1
+        return at, self._plan.deletes[at]
+
+    def note(self, at: int, outcome: ContactOutcome) -> None:
+        """What became of a contact."""
+        with self._lock:
+            self._outcomes[at] = outcome
+            self._progress(len(self._outcomes), len(self._plan.deletes))
+
+    def end(self, why: BaseException) -> None:
+        """Nothing more is sent, by no lane; the first reason counts."""
+        with self._lock:
+            if isinstance(why, _Stop):
+                self._stop = self._stop or why
+            else:
+                self._failure = self._failure or why
+
+    def applied(self) -> Applied:
+        """What became of all, in the plan's order. Raises a failure, once every lane has ended."""
+        if isinstance(self._failure, StateError):
+            self._failure.consequence = self._so_far()
+        if self._failure is not None:
+            raise self._failure
+        why = self.ended or "the run was interrupted"
+        outcomes = [
+            self._outcomes.get(at) or _not_attempted(decision, self._plan.guard, why)
+            for at, decision in enumerate(self._plan.deletes)
+        ]
+        if self._stop:
+            return Applied(outcomes=tuple(outcomes), stopped=self._stop.why, held=self._stop.held)
+        stopped = "interrupted" if self._was_interrupted else ""
+        return Applied(outcomes=tuple(outcomes), stopped=stopped, interrupted=self._was_interrupted)
+
+    def _so_far(self) -> str:
+        """What is true when the journal can't be written: no DELETE left without its intent."""
+        deleted = sum(1 for o in self._outcomes.values() if o.outcome is Outcome.DELETED)
+        return f"Deleted before: {deleted}. The next run looks what became of what was in hand."
 
 
-def _not_attempted(plan: ApprovedPlan, done: int, why: str) -> tuple[ContactOutcome, ...]:
-    return tuple(
-        ContactOutcome(
-            contact_id=d.contact.id,
-            outcome=Outcome.NOT_ATTEMPTED,
-            guard=plan.guard,
-            detail=why,
-        )
-        for d in plan.deletes[done:]
+def _not_attempted(decision: Decision, guard: DeleteGuard, why: str) -> ContactOutcome:
+    return ContactOutcome(
+        contact_id=decision.contact.id, outcome=Outcome.NOT_ATTEMPTED, guard=guard, detail=why
     )
+
+
+def _shared(tools: Tools) -> Tools:
+    """The same for several lanes: those who write or ask at the same time do it together."""
+    journal = _SharedJournal(tools.journal)
+    held: Gathered[None, Held | None] = Gathered(lambda askers: [tools.held()] * len(askers))
+    return replace(tools, journal=journal, held=partial(held, None))
+
+
+class _SharedJournal:
+    """A journal for several lanes, which go on once the commit that holds their entry is made."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._write: Gathered[Callable[[], Any], Any] = Gathered(self._write_all)
+
+    def intend(self, **intent: Any) -> int:  # noqa: ANN401 - as the journal's own
+        """Commit the tombstone and the intent, with those of others."""
+        action_id: int = self._write(partial(self._journal.intend, **intent))
+        return action_id
+
+    def settle(self, action_id: int, **outcome: Any) -> None:  # noqa: ANN401 - as the journal's own
+        """Commit the outcome, with those of others."""
+        self._write(partial(self._journal.settle, action_id, **outcome))
+
+    def together(self) -> AbstractContextManager[None]:
+        """As the journal itself."""
+        return self._journal.together()
+
+    def _write_all(self, entries: list[Callable[[], Any]]) -> list[Any]:
+        with self._journal.together():
+            return [write() for write in entries]
 
 
 @dataclass(slots=True)
 class _Hand:
-    """Takes one contact after the other, and remembers what bears on the next."""
+    """Takes contact after contact, in every lane; remembers what bears on the next ones."""
 
     plan: ApprovedPlan
     tools: Tools
     run_id: int
+    course: _Course
     canary_confirmed: bool = False
     unforeseen: int = 0
+    """Answers in a row that said gone of what had just been read; over all lanes."""
     waited: float = 0.0
     """Seconds, over all contacts."""
+    waits: int = 0
+    """How often the PBX asked to wait, and was waited for."""
+    waiting: Lock = field(default_factory=Lock)
+    """Whoever waits for the PBX has it; nobody asks it for anything meanwhile."""
 
     def take(self, decision: Decision) -> ContactOutcome:
         """One contact, from its re-read to its outcome."""
         attempt = _Attempt(decision)
         while True:
+            with self.waiting:
+                pass  # nobody asks the PBX for anything while it has asked to be left alone
             current = self._reread(attempt)
             if current is None and attempt.in_doubt:
                 return self._found_gone(attempt, "its DELETE was not answered")
@@ -240,7 +366,10 @@ class _Hand:
             if attempt.action_id is None:
                 attempt.action_id = self._intend(decision, contact, entity)
             if (held := self.tools.held()) is not None:
-                raise self._refrained(attempt, held)
+                raise _Stop(self._refrained(attempt, held.why), held.why, held)
+            if why := self.course.ended:
+                return self._refrained(attempt, why)
+            attempt.waits_before = self.waits
             answer = self.tools.writer.delete(contact.id, precondition)
             if (outcome := self._outcome(attempt, answer)) is not None:
                 return outcome
@@ -360,13 +489,21 @@ class _Hand:
         return self._stop(attempt, outcome, f"{detail}; a look showed that it is gone")
 
     def _waited(self, attempt: _Attempt, answer: Answer, detail: str) -> None:
-        """Wait as long as the server asks; stop if that is too long or too often."""
+        """Wait as long as the server asks; stop if that is too long or too often.
+
+        One lane waits for all: who was asked to wait before it did has waited with it.
+        """
         wait = _WAIT if answer.retry_after is None else answer.retry_after
         attempt.waits += 1
-        self.waited += wait
-        if attempt.waits > _MAX_WAITS or wait > _MAX_WAIT or self.waited > _MAX_WAITED:
+        with self.waiting:
+            is_new = attempt.waits_before == self.waits
+            self.waited += wait if is_new else 0
+            too_long = attempt.waits > _MAX_WAITS or wait > _MAX_WAIT or self.waited > _MAX_WAITED
+            if is_new and not too_long:
+                self.tools.sleep(max(wait, 0.0))
+                self.waits += 1
+        if too_long:
             raise self._refused(attempt, f"{detail}, and asks to wait too long", answer.status)
-        self.tools.sleep(max(wait, 0.0))
 
     def _unknown(self, attempt: _Attempt, detail: str) -> ContactOutcome | None:
         """Nobody knows whether the server did it: look, then act."""
@@ -405,11 +542,11 @@ class _Hand:
         label = f"contact {attempt.decision.contact.id}"
         return _Stop(self._end(attempt, outcome, why), f"{label}: {why}")
 
-    def _refrained(self, attempt: _Attempt, held: Held) -> _Stop:
+    def _refrained(self, attempt: _Attempt, why: str) -> ContactOutcome:
         """No DELETE is sent any more; one that was sent before may still be on its way."""
         under_way = attempt.in_doubt and not attempt.without_effect
         outcome = Outcome.UNCONFIRMED if under_way else Outcome.NOT_ATTEMPTED
-        return _Stop(self._end(attempt, outcome, held.why), held.why, held)
+        return self._end(attempt, outcome, why)
 
 
 @dataclass(slots=True)
@@ -422,6 +559,8 @@ class _Attempt:
     action_id: int | None = None
     renewals: int = 0
     waits: int = 0
+    waits_before: int = 0
+    """How often anybody had waited for the PBX when the last DELETE was sent."""
     unknowns: int = 0
     in_doubt: bool = False
     """An answer left open whether the DELETE was done (nothing, or a 5xx of a proxy)."""

@@ -154,6 +154,7 @@ def apply_plan(
         approved,
         tools,
         run_id=run_id,
+        lanes=session.config.pbx.concurrency,
         interrupted=lambda: world.interrupted() is not None,
         progress=lambda done, total: world.progress("deleting", done, total),
     )

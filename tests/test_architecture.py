@@ -28,6 +28,7 @@ FLOORS = {
     "run": 3,
     "byhand": 3,
     "hold": 3,
+    "lanes": 1,
     "ownership": 3,
     "restoring": 3,
     "setup": 3,

@@ -34,6 +34,7 @@ _MAYBE_MISSING: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, *_GONE
 _NAMELESS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.OK, *_GONE})
 _LOOKS: Final = 3
 """Contacts that are looked at for an ETag; one may be removed just then."""
+_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _CREATED: Final = frozenset({HTTPStatus.CREATED, HTTPStatus.OK})
 
 
@@ -175,6 +176,8 @@ class PbxWriter:
             return Answer(status=HTTPStatus.UNAUTHORIZED, detail=error.message)
         except PbxError as error:
             return Answer(status=None, detail=error.message)
+        if reply.status in _BUSY:
+            self._session.lanes.halve()
         return _answer(reply)
 
     def create(self, fields: Mapping[str, Any]) -> Contact:
@@ -191,7 +194,8 @@ class PbxWriter:
     def _send(self, method: str, path: str, **content: Any) -> Reply:  # noqa: ANN401 - as httpx
         url = f"{self._session.connection.url}{path}"
         request = self._client.build_request(method, url, **content)
-        return self._session.once(self._client, request)
+        with self._session.lanes:
+            return self._session.once(self._client, request)
 
 
 def _answer(reply: Reply) -> Answer:

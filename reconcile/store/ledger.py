@@ -72,6 +72,8 @@ class Ledger:
         """Whether there is any mark of this state: there must be, before the first write."""
         self._ahead = False
         """Whether something was written since this ledger last noted it in the marks."""
+        self._open: Connection | None = None
+        """The transaction of a group of entries, while it is written."""
         self._writer = open_engine(self.path, writing=True)
         self._reader = open_engine(self.path, writing=False)
 
@@ -127,7 +129,23 @@ class Ledger:
         self._marked, self._ahead = True, False
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """One commit for all that one thread writes inside: durable at the end, or none of it.
+
+        For a group of the journal's entries; nobody else may write meanwhile.
+        """
+        with self._writing() as connection:
+            self._open = connection
+            try:
+                yield
+            finally:
+                self._open = None
+
+    @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        if self._open is not None:
+            yield self._open
+            return
         if not self._marked:
             self._note()
         with explained(self.path), self._writer.begin() as connection:

@@ -103,4 +103,6 @@ class Evening:
 
 @pytest.fixture
 def evening(company):
+    """One contact after the other, so that what is on the wire has an order."""
+    company.settings["pbx.concurrency"] = 1
     return Evening(company=company)

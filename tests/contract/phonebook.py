@@ -181,6 +181,7 @@ class Evening:
     guard: DeleteGuard = DeleteGuard.COMPARE
     planned: tuple[int, ...] = PLANNED
     applied: apply.Applied | None = None
+    lanes: int = 1
     removed: set[int] = field(default_factory=set)
     """By colleagues."""
     edited: set[int] = field(default_factory=set)
@@ -218,8 +219,12 @@ class Evening:
         self.pbx.book.remove(contact_id)
         self.removed.add(contact_id)
 
-    def apply(self) -> dict[int, Outcome]:
-        """Carry the plan out, within bounds, and check everything that must hold in any case."""
+    def apply(self, *, lanes: int = 1) -> dict[int, Outcome]:
+        """Carry the plan out, within bounds, and check everything that must hold in any case.
+
+        With one lane, so that what is expected of each contact doesn't hang on who was faster.
+        """
+        self.lanes = lanes
         started = time.monotonic()
         probe = Probe(
             pbx_url=self.pbx.server.url,
@@ -244,7 +249,7 @@ class Evening:
             held=lambda: None,
         )
         with ends():
-            self.applied = apply.execute(plan, tools, run_id=self.run_id)
+            self.applied = apply.execute(plan, tools, run_id=self.run_id, lanes=lanes)
         assert time.monotonic() - started < PATIENCE
         self.check()
         return {o.contact_id: o.outcome for o in self.applied.outcomes}
@@ -281,7 +286,7 @@ class Evening:
         return switches.if_match != "ignored"
 
     def check_requests(self) -> None:
-        """Only what was planned, one at a time, each under the tag of the planned content."""
+        """Only what was planned, each by itself, under the tag of the planned content."""
         posts = {r.path for r in self.pbx.sent("POST")}
         assert posts <= {"/connect/token"}
         assert {r.method for r in self.pbx.server.requests} <= {"GET", "POST", "DELETE"}
@@ -297,7 +302,8 @@ class Evening:
         unconfirmed = [o for o in outcomes if o.outcome is Outcome.UNCONFIRMED]
         assert not unconfirmed or self.applied.stopped
         attempted = [o for o in outcomes if o.outcome is not Outcome.NOT_ATTEMPTED]
-        assert attempted == list(outcomes[: len(attempted)])
+        reached = max((outcomes.index(o) + 1 for o in attempted), default=0)
+        assert reached - len(attempted) < self.lanes  # of those in hand at a stop
         assert len(attempted) == len(outcomes) or self.applied.stopped.strip()
         assert all(o.detail.strip() for o in outcomes)
 

@@ -166,6 +166,14 @@ def test_delete(evening, name, guard):
     assert outcomes == expected, made.applied
 
 
+@pytest.mark.parametrize("name", SINGLES)
+def test_delete_in_several_lanes(evening, name):
+    """Who is in hand at a stop may differ; what must always hold does not."""
+    made = evening(switches(SINGLES[name]))
+    made.apply(lanes=4)
+    made.check_by_looking()
+
+
 UNDELETED = {name for name, becomes in OUTCOMES.items() if becomes[LAST] != "deleted"}
 """Values for which the plan's ordinary contacts are not all deleted."""
 

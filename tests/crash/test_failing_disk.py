@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from amounts import PROVE, amount, note
-from crash.machine import ANYWHERE, ON_STATE, RESTORE, Injection, spread
+from crash.machine import ANYWHERE, LANES, ON_STATE, RESTORE, Injection, spread
 
 from reconcile.model import Exit
 
@@ -38,8 +38,8 @@ def ways(codes):
 
 def in_turn(machine, call, chosen, *, error, lasting, everywhere=False):
     """Let each of these calls fail in a run of its own; how the runs ended."""
-    for step in chosen:
-        machine.stage()
+    for number, step in enumerate(chosen):
+        machine.stage(lanes=LANES[number % 2])
         injection = Injection(
             calls=call,
             effect=f"error={error}",
@@ -50,7 +50,7 @@ def in_turn(machine, call, chosen, *, error, lasting, everywhere=False):
         machine.check()
         struck = machine.was_struck()
         machine.converge()
-        if struck:  # one run may make a call less than another
+        if struck:  # one run, or one lane, may make a call less than another
             yield code
 
 
