@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.85
 LATENCY = 0.02
+KEPT = 0.95
+"""Of those whose record has left the export; a few are spoken for by another record."""
 REQUESTS = 2
 """The re-read and the DELETE; only the first contact of a run is looked at once more."""
 
@@ -53,9 +55,9 @@ def main() -> None:
 
 def _compared(lanes: int, deletes: int, rounds: int) -> dict[str, Any]:
     took = medians(_round(lanes, deletes) for _ in range(rounds))
-    ideal = (deletes - 1) * REQUESTS * LATENCY / lanes
+    ideal = took["deletes"] * REQUESTS * LATENCY / lanes
     share = ratio(f"{lanes} lanes, ideal to ours", ideal, took["seconds"], at_least=SHARE)
-    each = took["cpu"] / (deletes - 1) * 1000
+    each = took["cpu"] / took["deletes"] * 1000
     print(f"  {each:.1f} ms of a processor for each")
     return {**share, "milliseconds of a processor each": each}
 
@@ -71,7 +73,7 @@ def _round(lanes: int, deletes: int) -> dict[str, Any]:
 
 
 def _deleted(folder: Path, url: str, lanes: int, deletes: int) -> dict[str, float]:
-    """The seconds of the deletes, and of the processor."""
+    """Of the deletes after the canary: the seconds, those of the processor, and how many."""
     moments: list[tuple[float, float]] = []
 
     def progress(what: str, _done: int, _all: int) -> None:
@@ -83,10 +85,11 @@ def _deleted(folder: Path, url: str, lanes: int, deletes: int) -> dict[str, floa
     _leave(folder / "contacts.csv", deletes)
     digest = run.plan_once(settings, world, Request(command="plan")).digest
     report = run.apply_once(settings, world, digest)
-    if len(moments) != deletes:
-        raise SystemExit(f"{report.headline} {[f.message for f in report.findings]}")
+    if len(moments) < KEPT * deletes:
+        raise SystemExit(f"{report.headline} {[f.code for f in report.findings]}")
     (begun, used), (ended, used_then) = moments[0], moments[-1]
-    return {"seconds": ended - begun, "cpu": used_then - used}
+    after_the_first = len(moments) - 1
+    return {"seconds": ended - begun, "cpu": used_then - used, "deletes": after_the_first}
 
 
 def _office(folder: Path, url: str, lanes: int) -> config.Config:
