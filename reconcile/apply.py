@@ -191,10 +191,12 @@ def execute(
     hand = _Hand(plan, tools, run_id, course)
     _lane(course, hand, lambda: lanes == 1 or not hand.canary_confirmed)
     if course.goes_on:
-        hand.tools = _shared(tools)
+        journal = _SharedJournal(tools.journal)
+        hand.tools = replace(tools, journal=journal, held=_asked_together(tools.held))
         try:
             abreast(partial(_lane, course, hand), lanes)
-        except KeyboardInterrupt as error:
+            journal.finish()
+        except (KeyboardInterrupt, StateError) as error:
             course.end(error)
     return course.applied()
 
@@ -298,28 +300,35 @@ def _not_attempted(decision: Decision, guard: DeleteGuard, why: str) -> ContactO
     )
 
 
-def _shared(tools: Tools) -> Tools:
-    """The same for several lanes: those who write or ask at the same time do it together."""
-    journal = _SharedJournal(tools.journal)
-    held: Gathered[None, Held | None] = Gathered(lambda askers: [tools.held()] * len(askers))
-    return replace(tools, journal=journal, held=partial(held, None))
+def _asked_together(held: Callable[[], Held | None]) -> Callable[[], Held | None]:
+    """The same for several lanes: one look for all who ask at the same time."""
+    look: Gathered[None, Held | None] = Gathered(lambda askers: [held()] * len(askers))
+    return partial(look, None)
 
 
 class _SharedJournal:
-    """A journal for several lanes, which go on once the commit that holds their entry is made."""
+    """A journal for several lanes, whose entries share commits.
+
+    A lane goes on once its intent is committed. Its outcome goes with the next commit of anybody:
+    if there is none any more, the next run looks, as after a kill.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._write: Gathered[Callable[[], Any], Any] = Gathered(self._write_all)
 
     def intend(self, **intent: Any) -> int:  # noqa: ANN401 - as the journal's own
-        """Commit the tombstone and the intent, with those of others."""
+        """Commit the tombstone and the intent, with what others have to write."""
         action_id: int = self._write(partial(self._journal.intend, **intent))
         return action_id
 
     def settle(self, action_id: int, **outcome: Any) -> None:  # noqa: ANN401 - as the journal's own
-        """Commit the outcome, with those of others."""
-        self._write(partial(self._journal.settle, action_id, **outcome))
+        """Have the outcome committed with the next intent, or by `finish`."""
+        self._write.leave(partial(self._journal.settle, action_id, **outcome))
+
+    def finish(self) -> None:
+        """Commit what is left. Raises StateError."""
+        self._write.finish()
 
     def together(self) -> AbstractContextManager[None]:
         """As the journal itself."""

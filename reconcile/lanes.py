@@ -22,6 +22,8 @@ class Gathered(Generic[Asked, Given]):
     are the next group. So each group begins after the last of its askers asked, and a lane that is
     alone waits for nobody.
 
+    What is left is done with the next group, or at the end by `finish`: its lane goes on meanwhile.
+
     `do` gives an answer to each, in their order. What it raises is raised in all of the group.
     """
 
@@ -41,9 +43,22 @@ class Gathered(Generic[Asked, Given]):
                 self._answer_all()
         return question.answer()
 
-    def _answer_all(self) -> None:
+    def leave(self, asked: Asked) -> None:
+        """Ask, and wait for no answer."""
+        with self._asking:
+            self._waiting.append(_Question[Asked, Given](asked))
+
+    def finish(self) -> None:
+        """Do what was left and not done yet. Raises what `do` raises."""
+        with self._working:
+            for question in self._answer_all():
+                question.answer()
+
+    def _answer_all(self) -> list[_Question[Asked, Given]]:
         with self._asking:
             group, self._waiting = self._waiting, []
+        if not group:
+            return group
         try:
             given = self._do([question.asked for question in group])
         except BaseException as error:  # noqa: BLE001 - raised again, in every lane of the group
@@ -52,6 +67,7 @@ class Gathered(Generic[Asked, Given]):
         else:
             for question, answer in zip(group, given, strict=True):
                 question.give(answer)
+        return group
 
 
 class _Question(Generic[Asked, Given]):
