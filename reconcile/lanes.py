@@ -5,7 +5,7 @@ Owns the threads. Must never know what is done in a lane: that, and its order, i
 
 from __future__ import annotations
 
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -18,9 +18,10 @@ Given = TypeVar("Given")
 class Gathered(Generic[Asked, Given]):
     """Does at once what several lanes ask for at the same time; each waits for its own answer.
 
-    Whoever finds nobody at work does it for all who have asked by then; those who ask meanwhile
-    are the next group. So each group begins after the last of its askers asked, and a lane that is
-    alone waits for nobody.
+    Whoever finds nobody at work does it for all who have asked by then, and goes on; the first of
+    those who asked meanwhile does it for the next group. So each group begins after the last of its
+    askers asked, nobody works for longer than its own group takes, and a lane that is alone waits
+    for nobody.
 
     What is left is done with the next group, or at the end by `finish`: its lane goes on meanwhile.
 
@@ -30,35 +31,44 @@ class Gathered(Generic[Asked, Given]):
     def __init__(self, do: Callable[[list[Asked]], list[Given]]) -> None:
         self._do = do
         self._waiting: list[_Question[Asked, Given]] = []
-        self._asking = Lock()
-        self._working = Lock()
+        self._left: list[_Question[Asked, Given]] = []
+        self._is_working = False
+        self._lock = Lock()
 
     def __call__(self, asked: Asked) -> Given:
         """Ask, and wait for the answer."""
         question = _Question[Asked, Given](asked)
-        with self._asking:
+        with self._lock:
             self._waiting.append(question)
-        with self._working:
-            if not question.is_answered:
-                self._answer_all()
+            is_first, self._is_working = not self._is_working, True
+        if is_first or not question.was_answered():
+            self._work()
         return question.answer()
 
     def leave(self, asked: Asked) -> None:
         """Ask, and wait for no answer."""
-        with self._asking:
-            self._waiting.append(_Question[Asked, Given](asked))
+        with self._lock:
+            self._left.append(_Question(asked))
 
     def finish(self) -> None:
-        """Do what was left and not done yet. Raises what `do` raises."""
-        with self._working:
-            for question in self._answer_all():
-                question.answer()
+        """Do what was left and not done yet, once nobody asks any more. Raises what `do` raises."""
+        for question in self._work():
+            question.answer()
 
-    def _answer_all(self) -> list[_Question[Asked, Given]]:
-        with self._asking:
-            group, self._waiting = self._waiting, []
-        if not group:
-            return group
+    def _work(self) -> list[_Question[Asked, Given]]:
+        """Answer all who have asked, and let the next one work if others have asked meanwhile."""
+        with self._lock:
+            group = [*self._left, *self._waiting]
+            self._left, self._waiting = [], []
+        if group:
+            self._answer(group)
+        with self._lock:
+            self._is_working = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].is_next()
+        return group
+
+    def _answer(self, group: list[_Question[Asked, Given]]) -> None:
         try:
             given = self._do([question.asked for question in group])
         except BaseException as error:  # noqa: BLE001 - raised again, in every lane of the group
@@ -67,7 +77,6 @@ class Gathered(Generic[Asked, Given]):
         else:
             for question, answer in zip(group, given, strict=True):
                 question.give(answer)
-        return group
 
 
 class _Question(Generic[Asked, Given]):
@@ -77,16 +86,23 @@ class _Question(Generic[Asked, Given]):
         self.asked = asked
         self._given: list[Given] = []
         self._error: BaseException | None = None
+        self._called = Event()
 
-    @property
-    def is_answered(self) -> bool:
+    def was_answered(self) -> bool:
+        """Wait until it is answered, or until it is this lane's turn to work: then False."""
+        self._called.wait()
         return bool(self._given) or self._error is not None
+
+    def is_next(self) -> None:
+        self._called.set()
 
     def give(self, answer: Given) -> None:
         self._given.append(answer)
+        self._called.set()
 
     def fail(self, error: BaseException) -> None:
         self._error = error
+        self._called.set()
 
     def answer(self) -> Given:
         if self._error is not None:
