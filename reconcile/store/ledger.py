@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -348,17 +349,12 @@ class Ledger:
 
         Raises StateError if the action is unknown or was settled before.
         """
-        entry = tables.action.c
-        statement = (
-            update(tables.action)
-            .where(entry.id == action_id, rows.is_open())
-            .values(outcome=outcome, detail=detail, ended_at=now)
-        )
+        became = {"outcome": outcome, "detail": detail, "ended_at": now}
         with self._writing() as connection:
-            self._change_one(connection, statement, f"action {action_id} is not unsettled")
+            refusal = f"action {action_id} is not unsettled"
+            self._change_one(connection, _SETTLE, refusal, {"action_id": action_id} | became)
             if outcome in _GONE:
-                contact = select(entry.contact_id).where(entry.id == action_id).scalar_subquery()
-                connection.execute(delete(tables.claim).where(tables.claim.c.contact_id == contact))
+                connection.execute(_UNCLAIM, {"action_id": action_id})
 
     def reopen(self, action_id: int, *, detail: str, claim: Claim | None) -> None:
         """A delete that was not done after all: its intent is open again, and its claim is back.
@@ -471,15 +467,34 @@ class Ledger:
             empty_log(self._writer)
         return result
 
-    def _change_one(self, connection: Connection, statement: Update, refusal: str) -> None:
-        if connection.execute(statement).rowcount != 1:
+    def _change_one(
+        self,
+        connection: Connection,
+        statement: Update,
+        refusal: str,
+        values: Mapping[str, object] | None = None,
+    ) -> None:
+        if connection.execute(statement, values).rowcount != 1:
             raise StateError(
                 f"{self.path}: {refusal}; nothing was changed.", hint="reconcile db check"
             )
 
 
+_insert: Final = cache(insert)
+_SETTLE: Final = update(tables.action).where(
+    tables.action.c.id == bindparam("action_id"), rows.is_open()
+)
+_UNCLAIM: Final = delete(tables.claim).where(
+    tables.claim.c.contact_id
+    == select(tables.action.c.contact_id)
+    .where(tables.action.c.id == bindparam("action_id"))
+    .scalar_subquery()
+)
+"""Written for each delete: a statement that is there already is composed once."""
+
+
 def _key(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
-    key: Any = connection.execute(insert(table).values(values)).inserted_primary_key
+    key: Any = connection.execute(_insert(table), values).inserted_primary_key
     return int(key[0])
 
 

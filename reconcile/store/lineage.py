@@ -105,9 +105,12 @@ def _write(path: Path, text: str, *, owner: os.stat_result) -> None:
 # ---------------------------------------------------------------------------- looking
 
 
+_COUNT_UP: Final = update(tables.state).values(serial=tables.state.c.serial + 1)
+
+
 def count_up(connection: Connection) -> None:
     """Every write transaction does this once."""
-    connection.execute(update(tables.state).values(serial=tables.state.c.serial + 1))
+    connection.execute(_COUNT_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -268,11 +268,16 @@ def manifests(connection: Connection) -> frozenset[str]:
     return frozenset(kind for manifest in found for kind in manifest.split())
 
 
+_FREEZE: Final = select(
+    tables.state.c.frozen_until, tables.state.c.frozen_by, tables.state.c.frozen_why
+)
+_NEWEST_RUN: Final = select(func.max(tables.run.c.id))
+"""Asked before each delete: a statement that is there already is composed once."""
+
+
 def freeze(connection: Connection, now: datetime) -> Freeze | None:
     """The freeze that holds now; one that is over is none."""
-    state = tables.state.c
-    statement = select(state.frozen_until, state.frozen_by, state.frozen_why)
-    row = connection.execute(statement).one()
+    row = connection.execute(_FREEZE).one()
     if row.frozen_until is None or row.frozen_until <= now:
         return None
     return Freeze(until=row.frozen_until, frozen_by=row.frozen_by, why=row.frozen_why)
@@ -286,4 +291,4 @@ def serial(connection: Connection) -> int:
 
 def newest_run(connection: Connection) -> int:
     """The number of the newest run; 0 without any."""
-    return connection.scalar(select(func.max(tables.run.c.id))) or 0
+    return connection.scalar(_NEWEST_RUN) or 0
