@@ -583,7 +583,8 @@ class Duplicate:
 class Matching:
     """The diff: evidence for every contact, in the order of the listing, and the CRM's side."""
 
-    evidence: tuple[Evidence, ...]
+    evidence: Sequence[Evidence]
+    """`core.evidence` gives it as columns."""
     counts_crm: Mapping[str, int]
     """`read`, `matched`, `missing`, `gone`, `without_number`; the last four add up to the first."""
     missing: Sequence[MissingRecord] = ()

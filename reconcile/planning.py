@@ -393,8 +393,8 @@ def close(session: Session, result: Result, request: Request) -> Report:
     try:
         files.write(report, session.reports)
         if finished.plan is not None:
-            parts = reporting.every_contact(finished, masked=config.report.mask)
-            evidence.write(parts, session.reports, result.run_id)
+            lines = reporting.every_line(finished, masked=config.report.mask)
+            evidence.write(lines, session.reports, result.run_id)
     finally:
         session.ledger.finish_run(
             result.run_id,

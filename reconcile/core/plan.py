@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconcile.core import phones, sides, veto, words
+from reconcile.core.evidence import Columns, columns
 from reconcile.core.match import VERSION as MATCHER_VERSION
 from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import (
@@ -169,11 +170,11 @@ def build(
     `text` is the export as decoded, for the veto. `counts` says whether this export is new
     evidence: only then does it count as one more in which a contact is absent.
     """
+    found = columns(matching.evidence)
+    undecided = _positions(pbx, found, rules, matched=False)
     cases = [
         _case(pbx.contact(at), evidence, claims, rules, counts=counts, now=now)
-        for at, evidence in enumerate(matching.evidence)
-        if evidence.strength is not Strength.STRONG
-        or pbx.column("ContactType")[at] not in rules.contact_types
+        for at, evidence in zip(undecided, found.some(undecided), strict=True)
     ]
     first = [decide(case, rules, now) for case in cases]
     wanted = {d.contact.id: d.evidence.unseen for d in first if d.verdict in _LEAVING}
@@ -185,6 +186,16 @@ def build(
         for case, decision in zip(cases, first, strict=True)
     ]
     return tuple(sorted(decisions, key=lambda d: d.contact.id))
+
+
+def _positions(pbx: PbxSnapshot, found: Columns, rules: Rules, *, matched: bool) -> list[int]:
+    """Where the contacts stand in the listing that are simply matched, or all others."""
+    kinds = zip(found.strong.tolist(), pbx.column("ContactType"), strict=True)
+    return [
+        at
+        for at, (strong, kind) in enumerate(kinds)
+        if (strong and kind in rules.contact_types) is matched
+    ]
 
 
 def _case(
@@ -229,11 +240,19 @@ def _standing(
 
 def claim_for(contact: Contact, *, crm_id: str, origin: ClaimOrigin, claimed_by: str = "") -> Claim:
     """A fresh claim on a contact as it is now."""
+    seen = (contact.name or contact.field("CompanyName"), contact.fingerprint)
+    return _claim(contact.id, (crm_id, origin, claimed_by), seen)
+
+
+def _claim(contact_id: int, whose: tuple[str, ClaimOrigin, str], seen: tuple[str, str]) -> Claim:
+    """Of the record, how it came to be, and by whom; of the contact's name, and its fingerprint."""
+    crm_id, origin, claimed_by = whose
+    name, fingerprint = seen
     return Claim(
-        contact_id=contact.id,
+        contact_id=contact_id,
         crm_id=crm_id,
-        name=contact.name or contact.field("CompanyName"),
-        fingerprint=contact.fingerprint,
+        name=name,
+        fingerprint=fingerprint,
         origin=origin,
         claimed_by=claimed_by,
     )
@@ -377,15 +396,16 @@ def claim_changes(
     A `history` export, an older one fed by hand, makes claims where there are none and touches
     nothing else: what it lacks is no absence.
     """
-    matched = _matched_claims(pbx, matching, claims, rules)
+    matched = dict(_matched_claims(pbx, matching, claims, rules))
+    news = [claim for claim in matched.values() if claim is not None]
     if history:
-        new = tuple(claim for claim in matched if claim.contact_id not in claims)
+        new = tuple(claim for claim in news if claim.contact_id not in claims)
         return ClaimChanges(renewed=new, released=())
-    after = [*matched, *(c for d in decisions if (c := _claim_after(d, claims, rules, now)))]
-    kept = {claim.contact_id for claim in after}
+    after = [c for d in decisions if (c := _claim_after(d, claims, rules, now))]
+    kept = matched.keys() | {claim.contact_id for claim in after}
     absent = {d.contact.id for d in decisions if d.verdict in _LEAVING}
     return ClaimChanges(
-        renewed=tuple(c for c in after if claims.get(c.contact_id) != c),
+        renewed=(*news, *(c for c in after if claims.get(c.contact_id) != c)),
         released=tuple(sorted(claims.keys() - kept)),
         returned=tuple(
             replace(claims[i], first_absent=None, absent_exports=0)
@@ -397,38 +417,38 @@ def claim_changes(
 
 def _matched_claims(
     pbx: PbxSnapshot, matching: Matching, claims: Mapping[int, Claim], rules: Rules
-) -> list[Claim]:
-    """The claim of each matched contact that we manage.
+) -> Iterator[tuple[int, Claim | None]]:
+    """The Id of each matched contact that we manage and claim, with its claim if that is news.
 
     What keeps a contact does not always own it: an address that both have makes no claim while the
     names differ. A claim that is there already stays, on the record that it was made for.
     """
-    columns = (pbx.column("ContactType"), pbx.names, pbx.column("CompanyName"))
-    made = []
-    rows = zip(matching.evidence, *columns, sides.fingerprints(pbx), strict=True)
-    for evidence, kind, name, company, fingerprint in rows:
-        if evidence.strength is not Strength.STRONG or kind not in rules.contact_types:
-            continue
-        contact_id, proof = evidence.contact_id, evidence.proofs[0]
-        before = claims.get(contact_id) if evidence.same_person else None
-        if proof.owns:
-            whose = (proof.crm_id, ClaimOrigin.MATCH, "")
-        elif before is not None:
+    found = columns(matching.evidence)
+    matched = _positions(pbx, found, rules, matched=True)
+    names, companies, fingerprints = pbx.names, pbx.column("CompanyName"), sides.fingerprints(pbx)
+    for at, same_person, owns, crm_id in zip(
+        matched,
+        found.same_person[matched].tolist(),
+        *(found.best(matched)[name].to_pylist() for name in ("owns", "crm_id")),
+        strict=True,
+    ):
+        contact_id = pbx.ids[at]
+        before = claims.get(contact_id)
+        if owns:
+            whose = (crm_id, ClaimOrigin.MATCH, "")
+        elif before is not None and same_person:
             whose = (before.crm_id, before.origin, before.claimed_by)
         else:
             continue
-        crm_id, origin, claimed_by = whose
-        made.append(
-            Claim(
-                contact_id=contact_id,
-                crm_id=crm_id,
-                name=name or company,
-                fingerprint=fingerprint,
-                origin=origin,
-                claimed_by=claimed_by,
-            )
-        )
-    return made
+        seen = (names[at] or companies[at], fingerprints[at])
+        is_news = before is None or _content(before) != (*whose, *seen, None, 0)
+        yield contact_id, _claim(contact_id, whose, seen) if is_news else None
+
+
+def _content(claim: Claim) -> tuple[object, ...]:
+    """Whose it is and by whom, the contact as it was seen, and its absence."""
+    whose = (claim.crm_id, claim.origin, claim.claimed_by)
+    return (*whose, claim.name, claim.fingerprint, claim.first_absent, claim.absent_exports)
 
 
 def _claim_after(

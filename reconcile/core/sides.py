@@ -207,7 +207,7 @@ class Keys:
         return self.at[self._cells_with(some)]
 
     def table(self, cells: Mask | None = None) -> pd.DataFrame:
-        """Unfolded: at, kind, value, key; and `nth`, the key's position in `key`."""
+        """Unfolded: at, kind, value, key; and the positions of the latter two, `code`, `nth`."""
         at, code, nth = self.unfolded(slice(None) if cells is None else cells)
         key = self.key.take(pa.array(nth))
         return pd.DataFrame(
@@ -215,6 +215,7 @@ class Keys:
                 "at": at,
                 "kind": self._kinds(key),
                 "value": series(self.value.take(pa.array(code))),
+                "code": code,
                 "key": series(key),
                 "nth": nth,
             }
@@ -227,11 +228,10 @@ class Keys:
         cell, nth = runs(ends[code], ends[code + 1] - ends[code])
         return at[cell], code[cell], nth
 
-    def shared_with(self, other: pa.Array) -> pd.DataFrame:
-        """Unfolded, what the other side has, too; `id` is the key's position there."""
-        ids = positions(self.key, other)
+    def shared(self, ids: Positions) -> pd.DataFrame:
+        """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
         rows = self.table(self._cells_with(ids != UNKNOWN))
-        rows["id"] = ids[rows.pop("nth")]
+        rows["id"] = ids[rows.pop("nth").to_numpy()]
         return rows[rows["id"] != UNKNOWN]
 
     def is_text(self) -> Mask:
@@ -247,6 +247,13 @@ class Keys:
         if self.kind != "number":
             return self.kind
         return series(pc.if_else(pc.starts_with(key, phones.SHORT), "short", "number"))
+
+
+def found(keys: Iterable[Keys], other: pa.Array) -> tuple[Positions, ...]:
+    """Where the keys stand on the other side: for each of these, as `positions` gives it."""
+    every = [folded.key for folded in keys]
+    ids = positions(pa.concat_arrays(every), other)  # at once, as the other side is large
+    return tuple(np.split(ids, np.cumsum([len(key) for key in every])[:-1]))
 
 
 def crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> tuple[Keys, ...]:
@@ -273,7 +280,7 @@ def pbx_keys(
 ) -> pd.DataFrame:
     """All keys of the PBX: at, kind, value, key, the key's `id`, whether it is a role's address.
 
-    The fax is no key.
+    Values that are the same number or address have the same `code`. The fax is no key.
     """
     numbers = Cells.of(arrow(pbx.column(name)) for name in NUMBER_FIELDS)
     folded = (
