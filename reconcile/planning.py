@@ -34,6 +34,7 @@ from reconcile.report.build import Result
 from reconcile.session import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from reconcile.config import Config
@@ -369,7 +370,7 @@ def _with_policy(planned: Planned, *, approved: bool) -> AcceptedExport | None:
     return replace(accepted, policy=before)
 
 
-def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> tuple[Claim, ...]:
+def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> Sequence[Claim]:
     """What of the claims' changes is kept: of an export in doubt, only who was seen in it."""
     if counts:
         return changes.renewed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
@@ -32,9 +33,9 @@ _AT_ONCE: Final = 10_000
 """So many pieces are made at a time: a large phonebook is never in memory twice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Columns(Sequence[Evidence]):
-    """Evidence for every contact, in the order of the listing."""
+    """Evidence for every contact, in the order of the listing; what is worked out of it is kept."""
 
     contact_ids: Positions
     proofs: pa.Table
@@ -82,13 +83,13 @@ class Columns(Sequence[Evidence]):
                 same_person=same_person,
             )
 
-    @property
+    @cached_property
     def first(self) -> Positions:
         """Where each contact's proofs begin."""
         ends: Positions = np.cumsum(self.counts)
         return ends - self.counts
 
-    @property
+    @cached_property
     def strong(self) -> Mask:
         """Who has strong evidence: whose first proof is."""
         found = np.zeros(len(self), dtype="bool")

@@ -48,6 +48,8 @@ _OWN: Final = ("email", "number")
 """The kinds that a person carries, and may share."""
 _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
+_ONE_REGION: Final = 3
+"""Keys of numbers, of addresses, and of names with companies; more if there are more regions."""
 _SPELLINGS: Final = 4
 """So many names may be those of one person."""
 _SHOWN: Final = 5
@@ -95,7 +97,7 @@ def match(
     """
     people, contacts = sides.people(crm.records), sides.contacts(pbx)
     crm_keys = sides.crm_keys(crm.records, people, region)
-    pbx_keys = sides.pbx_keys(pbx, contacts, region, outside_prefix)
+    pbx_keys = sides.pbx_keys(pbx, contacts, region, outside_prefix, read=crm_keys[0])
     reused = _reused_ids(pbx, contacts, claims)
     main_numbers = sides.main_numbers(crm.records, region)
     distinct = pbx_keys.drop_duplicates("id")  # in the order of their ids
@@ -150,8 +152,8 @@ class _Found:
 
 
 def _met(
-    crm_keys: Iterable[sides.Keys],
-    ids: Iterable[sides.Positions],
+    crm_keys: Sequence[sides.Keys],
+    ids: Sequence[sides.Positions],
     distinct: pd.DataFrame,
     people: pd.DataFrame,
 ) -> pd.DataFrame:
@@ -159,8 +161,10 @@ def _met(
 
     `distinct` are the PBX's keys, each once; `ids` where the CRM's stand among them.
     """
-    met = pd.concat([keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)])
-    met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
+    each = [keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)]
+    met = pd.concat(each, ignore_index=True)
+    if len(each) > _ONE_REGION:  # a number may be the same in several
+        met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
     return met.assign(
         gone=people["gone"].to_numpy()[met["at"]], role=distinct["role"].to_numpy()[met["id"]]
     )
@@ -466,7 +470,7 @@ class _Carriers:
         """Positions of the words that few of the others who carry the key have, too, or none."""
         ours, theirs = self._by_word(others)
         value, count = np.unique(theirs, return_counts=True)
-        return np.flatnonzero(~np.isin(ours, value[count > _COMMON]))
+        return np.flatnonzero(~pd.Index(ours).isin(value[count > _COMMON]))
 
     def meeting(self, others: _Carriers, telling: NDArray[np.int64]) -> Iterator[_Rows]:
         """Rows of both sides with the same key and name, and then those with a telling word."""
@@ -539,9 +543,11 @@ def _by_both(
     compare: Callable[[str, str], int], ours: pa.Array, theirs: pa.Array
 ) -> NDArray[np.int64]:
     """What a comparison says of each two texts, asked once of the same ones."""
-    pairs = list(zip(ours.to_pylist(), theirs.to_pylist(), strict=True))
-    known = {pair: int(compare(*pair)) for pair in set(pairs)}
-    return np.array([known[pair] for pair in pairs], dtype="int64")
+    coded = pa.concat_arrays([ours, theirs]).dictionary_encode()
+    code, count = coded.indices.to_numpy().astype("int64"), max(1, len(coded.dictionary))
+    which, pairs = pd.factorize(code[: len(ours)] * count + code[len(ours) :])
+    texts = (coded.dictionary.take(pa.array(side)).to_pylist() for side in np.divmod(pairs, count))
+    return np.array([int(compare(*pair)) for pair in zip(*texts, strict=True)], "int64")[which]
 
 
 def _share_a_word(one: str, other: str) -> bool:

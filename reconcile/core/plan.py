@@ -22,7 +22,8 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 from reconcile.core import phones, sides, veto, words
 from reconcile.core.evidence import Columns, columns
@@ -31,6 +32,7 @@ from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import (
     Claim,
     ClaimOrigin,
+    Claims,
     Contact,
     Decision,
     Evidence,
@@ -43,7 +45,7 @@ from reconcile.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 _LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
@@ -240,19 +242,11 @@ def _standing(
 
 def claim_for(contact: Contact, *, crm_id: str, origin: ClaimOrigin, claimed_by: str = "") -> Claim:
     """A fresh claim on a contact as it is now."""
-    seen = (contact.name or contact.field("CompanyName"), contact.fingerprint)
-    return _claim(contact.id, (crm_id, origin, claimed_by), seen)
-
-
-def _claim(contact_id: int, whose: tuple[str, ClaimOrigin, str], seen: tuple[str, str]) -> Claim:
-    """Of the record, how it came to be, and by whom; of the contact's name, and its fingerprint."""
-    crm_id, origin, claimed_by = whose
-    name, fingerprint = seen
     return Claim(
-        contact_id=contact_id,
+        contact_id=contact.id,
         crm_id=crm_id,
-        name=name,
-        fingerprint=fingerprint,
+        name=contact.name or contact.field("CompanyName"),
+        fingerprint=contact.fingerprint,
         origin=origin,
         claimed_by=claimed_by,
     )
@@ -373,7 +367,7 @@ def _deciding(source: ExportSource) -> Iterator[tuple[str, str]]:
 class ClaimChanges:
     """What an accepted export changes in the ledger."""
 
-    renewed: tuple[Claim, ...]
+    renewed: Sequence[Claim]
     """New, or different from what the ledger holds."""
     released: tuple[int, ...]
     """Contacts that are no longer listed or no longer ours: an Id reused, a tag taken off."""
@@ -396,16 +390,20 @@ def claim_changes(
     A `history` export, an older one fed by hand, makes claims where there are none and touches
     nothing else: what it lacks is no absence.
     """
-    matched = dict(_matched_claims(pbx, matching, claims, rules))
-    news = [claim for claim in matched.values() if claim is not None]
+    matched = _matched_claims(pbx, matching, claims, rules)
     if history:
-        new = tuple(claim for claim in news if claim.contact_id not in claims)
-        return ClaimChanges(renewed=new, released=())
-    after = [c for d in decisions if (c := _claim_after(d, claims, rules, now))]
-    kept = matched.keys() | {claim.contact_id for claim in after}
+        new = [row for row in matched if row[0] not in claims]
+        return ClaimChanges(renewed=Claims(new), released=())
+    after = (_claim_after(decision, claims, rules, now) for decision in decisions)
+    kept, news = set[int](), []
+    for row in chain(matched, map(Claims.row, filter(None, after))):
+        before = claims.get(row[0])
+        kept.add(row[0])
+        if before is None or Claims.row(before) != row:
+            news.append(row)
     absent = {d.contact.id for d in decisions if d.verdict in _LEAVING}
     return ClaimChanges(
-        renewed=(*news, *(c for c in after if claims.get(c.contact_id) != c)),
+        renewed=Claims(news),
         released=tuple(sorted(claims.keys() - kept)),
         returned=tuple(
             replace(claims[i], first_absent=None, absent_exports=0)
@@ -417,8 +415,8 @@ def claim_changes(
 
 def _matched_claims(
     pbx: PbxSnapshot, matching: Matching, claims: Mapping[int, Claim], rules: Rules
-) -> Iterator[tuple[int, Claim | None]]:
-    """The Id of each matched contact that we manage and claim, with its claim if that is news.
+) -> Iterator[tuple[Any, ...]]:
+    """The claim of each matched contact that we manage, as a row of `Claims`.
 
     What keeps a contact does not always own it: an address that both have makes no claim while the
     names differ. A claim that is there already stays, on the record that it was made for.
@@ -432,23 +430,11 @@ def _matched_claims(
         *(found.best(matched)[name].to_pylist() for name in ("owns", "crm_id")),
         strict=True,
     ):
-        contact_id = pbx.ids[at]
-        before = claims.get(contact_id)
+        contact_id, seen = pbx.ids[at], (names[at] or companies[at], fingerprints[at])
         if owns:
-            whose = (crm_id, ClaimOrigin.MATCH, "")
-        elif before is not None and same_person:
-            whose = (before.crm_id, before.origin, before.claimed_by)
-        else:
-            continue
-        seen = (names[at] or companies[at], fingerprints[at])
-        is_news = before is None or _content(before) != (*whose, *seen, None, 0)
-        yield contact_id, _claim(contact_id, whose, seen) if is_news else None
-
-
-def _content(claim: Claim) -> tuple[object, ...]:
-    """Whose it is and by whom, the contact as it was seen, and its absence."""
-    whose = (claim.crm_id, claim.origin, claim.claimed_by)
-    return (*whose, claim.name, claim.fingerprint, claim.first_absent, claim.absent_exports)
+            yield contact_id, crm_id, *seen, ClaimOrigin.MATCH, "", None, 0
+        elif same_person and (before := claims.get(contact_id)):
+            yield contact_id, before.crm_id, *seen, before.origin, before.claimed_by, None, 0
 
 
 def _claim_after(

@@ -207,7 +207,7 @@ class Keys:
         return self.at[self._cells_with(some)]
 
     def table(self, cells: Mask | None = None) -> pd.DataFrame:
-        """Unfolded: at, kind, value, key; and the positions of the latter two, `code`, `nth`."""
+        """Unfolded: at, kind, value, key; and `nth`, the key's position in `key`."""
         at, code, nth = self.unfolded(slice(None) if cells is None else cells)
         key = self.key.take(pa.array(nth))
         return pd.DataFrame(
@@ -215,7 +215,6 @@ class Keys:
                 "at": at,
                 "kind": self._kinds(key),
                 "value": series(self.value.take(pa.array(code))),
-                "code": code,
                 "key": series(key),
                 "nth": nth,
             }
@@ -224,9 +223,13 @@ class Keys:
     def unfolded(self, cells: Mask | slice) -> tuple[Positions, Positions, Positions]:
         """A row for each key of those cells: whose it is, the value, and the key's position."""
         at, code = self.at[cells], self.code[cells]
-        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
-        cell, nth = runs(ends[code], ends[code + 1] - ends[code])
+        cell, nth = self.keys_of(code)
         return at[cell], code[cell], nth
+
+    def keys_of(self, code: Positions) -> tuple[Positions, Positions]:
+        """The keys' positions of those values, one after the other; and which value each is of."""
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
+        return runs(ends[code], ends[code + 1] - ends[code])
 
     def shared(self, ids: Positions) -> pd.DataFrame:
         """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
@@ -276,21 +279,29 @@ def main_numbers(records: pd.DataFrame, region: str) -> frozenset[str]:
 
 
 def pbx_keys(
-    pbx: PbxSnapshot, contacts: pd.DataFrame, region: str, outside_prefix: str
+    pbx: PbxSnapshot,
+    contacts: pd.DataFrame,
+    region: str,
+    outside_prefix: str,
+    *,
+    read: Keys | None = None,
 ) -> pd.DataFrame:
     """All keys of the PBX: at, kind, value, key, the key's `id`, whether it is a role's address.
 
-    Values that are the same number or address have the same `code`. The fax is no key.
+    `read` are numbers of the other side that were read for the region: most are the same. The fax
+    is no key.
     """
     numbers = Cells.of(arrow(pbx.column(name)) for name in NUMBER_FIELDS)
     folded = (
-        _numbers(numbers, region, outside_prefix),
+        _numbers(numbers, region, outside_prefix, read=None if outside_prefix else read),
         _emails(Cells.of([arrow(pbx.column("Email"))])),
         _name_company(contacts),
     )
     keys = pd.concat([k.table() for k in folded], ignore_index=True)
-    keys["id"], distinct = pd.factorize(keys["key"])
-    keys["role"] = (keys["kind"] == "email") & text_columns.are_roles(arrow(distinct))[keys["id"]]
+    coded = arrow(keys["key"]).dictionary_encode()
+    keys["id"] = coded.indices.to_numpy().astype("int64")
+    is_email = (keys["kind"] == "email").to_numpy()
+    keys["role"] = is_email & text_columns.are_roles(coded.dictionary)[keys["id"]]
     return keys.drop(columns="nth")
 
 
@@ -316,12 +327,24 @@ def _emails(cells: Cells) -> Keys:
     return Keys.of("email", cells.at, coded, owner=owner[order], key=key.take(pa.array(order)))
 
 
-def _numbers(cells: Cells, region: str, outside_prefix: str = "") -> Keys:
-    """Also those compared as text."""
+def _numbers(cells: Cells, region: str, outside_prefix: str = "", read: Keys | None = None) -> Keys:
+    """Also those compared as text; what was `read` for the same region is not read again."""
     coded = cells.value.dictionary_encode()
-    table = phone_columns.keys_or_text(coded.dictionary, region, outside_prefix=outside_prefix)
-    owner = table["cell"].to_numpy().astype("int64")
+    seen = (
+        positions(coded.dictionary, read.value) if read else np.full(len(coded.dictionary), UNKNOWN)
+    )
+    new, known = np.flatnonzero(seen == UNKNOWN), np.flatnonzero(seen != UNKNOWN)
+    table = phone_columns.keys_or_text(
+        coded.dictionary.take(pa.array(new)), region, outside_prefix=outside_prefix
+    )
+    owner = new[table["cell"].to_numpy()]
     key = table["key"].combine_chunks().cast(pa.large_string())
+    if read and len(known):
+        which, nth = read.keys_of(seen[known])
+        owner = np.concatenate([owner, known[which]])
+        key = pa.concat_arrays([key, read.key.take(pa.array(nth))])
+        order = np.argsort(owner, kind="stable")
+        owner, key = owner[order], key.take(pa.array(order))
     return Keys.of("number", cells.at, coded, owner=owner, key=key)
 
 

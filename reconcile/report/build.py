@@ -283,38 +283,49 @@ def _finding(finding: Finding) -> FindingPart:
     )
 
 
-def every_contact(
-    result: Result, *, masked: bool, at: Sequence[int] | None = None
-) -> Iterator[ContactPart]:
-    """All contacts of a run that came to a plan, matched ones too, by Id; or those at positions.
+def every_contact(result: Result, *, masked: bool) -> Iterator[ContactPart]:
+    """All contacts of a run that came to a plan, matched ones too, by Id.
 
     They are made as they are asked for, so that 100,000 of them are never in memory at once.
     """
-    if result.pbx is None or result.matching is None or result.plan is None:
-        return
-    at = range(len(result.pbx)) if at is None else at
-    outcomes, decided = _outcomes(result), {d.contact.id: d for d in result.plan.decisions}
-    matched = [i for i in at if result.pbx.ids[i] not in decided]
-    pieces = columns(result.matching.evidence).some(matched)
-    for position in at:
-        decision = decided.get(result.pbx.ids[position])
-        decision = decision or _matched(result.pbx.contact(position), next(pieces))
-        part = _contact(decision, outcomes)
-        yield mask.contact(part) if masked else part
+    return _told(result, range(len(result.pbx or ())), _decided(result), masked=masked)
 
 
 def every_line(result: Result, *, masked: bool) -> Iterator[bytes]:
     """The same, each as a line of JSON; some are made at a time."""
     if result.pbx is None or result.matching is None or result.plan is None:
         return
-    found, ids = columns(result.matching.evidence), result.pbx.ids
-    apart = {d.contact.id for d in result.plan.decisions} | _outcomes(result).keys()
+    found, ids, decided = columns(result.matching.evidence), result.pbx.ids, _decided(result)
+    apart = decided.keys() | _outcomes(result).keys()
     for start in range(0, len(ids), _AT_ONCE):
-        at = range(start, min(start + _AT_ONCE, len(ids)))
-        alike = [] if masked else [i for i in at if ids[i] not in apart and found.counts[i] == 1]
+        block = slice(start, start + _AT_ONCE)
+        single = zip(range(start, len(ids)), ids[block], found.counts[block].tolist(), strict=False)
+        alike = [at for at, i, count in single if count == 1 and i not in apart and not masked]
         told = dict(zip(alike, lines.matched(result.pbx, found, alike), strict=True))
-        others = every_contact(result, masked=masked, at=[i for i in at if told.get(i) is None])
-        yield from (told.get(i) or lines.line(next(others)) for i in at)
+        every = range(len(ids))[block]
+        others = [at for at in every if told.get(at) is None]
+        parts = _told(result, others, decided, masked=masked)
+        yield from (told.get(at) or lines.line(next(parts)) for at in every)
+
+
+def _decided(result: Result) -> dict[int, Decision]:
+    return {d.contact.id: d for d in (result.plan.decisions if result.plan else ())}
+
+
+def _told(
+    result: Result, at: Sequence[int], decided: Mapping[int, Decision], *, masked: bool
+) -> Iterator[ContactPart]:
+    """The contacts at those positions, decided or simply matched."""
+    if result.pbx is None or result.matching is None or result.plan is None:
+        return
+    outcomes, ids = _outcomes(result), result.pbx.ids
+    matched = [position for position in at if ids[position] not in decided]
+    evidence = columns(result.matching.evidence).some(matched)
+    for position in at:
+        decision = decided.get(ids[position])
+        decision = decision or _matched(result.pbx.contact(position), next(evidence))
+        part = _contact(decision, outcomes)
+        yield mask.contact(part) if masked else part
 
 
 def _contacts(result: Result, *, with_matched: bool) -> tuple[ContactPart, ...]:
@@ -336,7 +347,7 @@ def _approved_only(
     told = {part.id for part in contacts}
     lacking = {i: o for i, o in outcomes.items() if i not in told}
     listed = [at for at, i in enumerate(result.pbx.ids if result.pbx else ()) if i in lacking]
-    again = {part.id: part for part in every_contact(result, masked=False, at=listed)}
+    again = {part.id: part for part in _told(result, listed, {}, masked=False)}
     before = {part.id: part for part in (previous.contacts if previous and lacking else ())}
     for contact_id, outcome in sorted(lacking.items()):
         if contact_id in again:

@@ -30,8 +30,8 @@ PLAIN: Final = r"^[ !#-\[\]-~\x{a0}-\x{ac}\x{ae}-\x{5ff}]*$"
 characters, quote and backslash, and what else is below U+0600 without controls and U+00AD."""
 
 
-_SHOWN: Final = ("FirstName", "LastName", "CompanyName", "Email", *NUMBER_FIELDS)
-"""Properties of a contact that a report tells."""
+_SHOWN: Final = ("FirstName", "LastName", "CompanyName", "Email")
+"""Properties of a contact that a report tells besides its numbers."""
 
 
 def line(part: ContactPart) -> bytes:
@@ -45,7 +45,8 @@ _BLANK: Final = json.loads(line(ContactPart(id=0, verdict=Verdict.MATCHED, reaso
 
 def matched(pbx: PbxSnapshot, found: Columns, at: Sequence[int]) -> list[bytes | None]:
     """The lines of contacts that one strong proof keeps; None where it takes an object."""
-    first, last, company, email, *numbers = (_texts(pbx.column(name), at) for name in _SHOWN)
+    first, last, company, email = (_texts(pbx.column(name), at) for name in _SHOWN)
+    numbers = [_texts(pbx.columns[name], at) for name in NUMBER_FIELDS if name in pbx.columns]
     between = pc.if_else(pc.and_(pc.not_equal(first, ""), pc.not_equal(last, "")), " ", "")
     name, best = _joined([first, between.cast(first.type), last]), found.best(at)
     texts = {
@@ -83,12 +84,12 @@ def _lines(texts: Mapping[str, pa.Array], ids: pa.Array, numbers: Sequence[pa.Ar
     return pc.if_else(reduce(pc.and_, plain), whole, pa.scalar(None, whole.type))
 
 
-def _listed(numbers: Sequence[pa.Array]) -> pa.Array:
+def _listed(numbers: Sequence[pa.Array]) -> pa.Array | str:
     """The texts of each contact that are not blank, quoted, with commas between."""
     quoted = [
         pc.if_else(pc.equal(text, ""), _text(""), _joined(['"', text, '",'])) for text in numbers
     ]
-    return pc.ascii_rtrim(_joined(quoted), ",")
+    return pc.ascii_rtrim(_joined(quoted), ",") if quoted else ""
 
 
 def _joined(pieces: Sequence[str | pa.Array]) -> pa.Array:
