@@ -6,6 +6,8 @@ and `core.guards` do.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -34,7 +36,7 @@ from reconcile.report.build import Result
 from reconcile.session import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from reconcile.config import Config
@@ -104,6 +106,21 @@ class _Blocked(ReconcileError):
         self.exit_code = min((int(f.exit_code) for f in findings), default=int(Exit.BUG))
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: an eighth of the time with a million contacts, for nothing.
+
+    What a plan is made of has next to none; but for every so many new texts and rows Python looks
+    through all that were made before. Memory is freed all the same, when it is let go.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@_uncollected()
 def make(session: Session, request: Request) -> Planned:
     """Read both sides, compare, decide, and let the guards look at it."""
     started = session.now()
@@ -339,6 +356,7 @@ def resolve_intents(session: Session) -> tuple[Finding, ...]:
 # ---------------------------------------------------------------------------- remembering
 
 
+@_uncollected()
 def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: bool = True) -> None:
     """Claims, absences, the accepted export and the plan, in one transaction."""
     result = planned.result
@@ -377,6 +395,7 @@ def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> 
     return () if result.blocked else changes.returned
 
 
+@_uncollected()
 def close(session: Session, result: Result, request: Request) -> Report:
     """Assemble, write, and close the run's row."""
     config = session.config

@@ -430,18 +430,28 @@ def _key_pairs(
     to many of its carriers.
     """
     alive = met.loc[~met["gone"], ["at", "id", "shared"]].rename(columns={"at": "row"})
-    keys = pbx_keys[["at", "id", "kind", "key"]]
-    own = keys.merge(alive[~alive["shared"]], on="id")
-    shared = alive[alive["shared"]]
-    few = keys[keys["id"].isin(shared["id"])]
+    own, shared = alive[~alive["shared"]], alive[alive["shared"]]
+    place, whose = sides.joined(pbx_keys["id"].to_numpy(), own["id"].to_numpy())
+    by_own = pd.DataFrame({"place": place, "row": own["row"].to_numpy()[whose], "shared": False})
+    few = pbx_keys.loc[pbx_keys["id"].isin(shared["id"]), ["at", "id", "kind"]]
     ours, theirs = _Carriers.of(few, "at", contacts), _Carriers.of(shared, "row", people)
     telling = ours.telling(theirs)
     which, whose = map(np.concatenate, zip(*ours.meeting(theirs, telling), strict=True))
-    told = few.take(which).assign(row=shared["row"].to_numpy()[whose], shared=True)
-    pairs = pd.concat([own, told]).drop_duplicates(["at", "row", "id"])
+    row = shared["row"].to_numpy()[whose]
+    told = pd.DataFrame({"place": few.index.to_numpy()[which], "row": row, "shared": True})
     is_mute = few["kind"].isin(_OWN).to_numpy(copy=True)
     is_mute[ours.carrier[telling]] = False
-    return pairs[list(_PAIR)], frozenset(few.loc[is_mute, "at"].tolist())
+    pairs = _keyed(pd.concat([by_own, told], ignore_index=True), pbx_keys)
+    return pairs, frozenset(few.loc[is_mute, "at"].tolist())
+
+
+def _keyed(found: pd.DataFrame, pbx_keys: pd.DataFrame) -> pd.DataFrame:
+    """Pairs, each once by a key; `place` is where that stands among the PBX's."""
+    place = found["place"].to_numpy()
+    pairs = found.assign(at=pbx_keys["at"].to_numpy()[place], id=pbx_keys["id"].to_numpy()[place])
+    pairs = pairs[~pairs.duplicated(["at", "row", "id"])]
+    texts = {name: pbx_keys[name].array.take(pairs["place"].to_numpy()) for name in ("kind", "key")}
+    return pairs.assign(**texts)[list(_PAIR)]
 
 
 @dataclass(frozen=True, slots=True)

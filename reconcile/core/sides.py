@@ -80,9 +80,11 @@ def runs(starts: Positions, counts: Positions) -> tuple[Positions, Positions]:
 
 def joined(ours: Positions, theirs: Positions) -> tuple[Positions, Positions]:
     """Where equal numbers stand in both, each of ours with each of theirs, in our order."""
-    order = np.argsort(theirs, kind="stable")
-    first, last = (np.searchsorted(theirs[order], ours, side=side) for side in ("left", "right"))
-    which, whose = runs(first, last - first)
+    code, distinct = pd.factorize(theirs)
+    order = np.argsort(code, kind="stable")
+    count = np.append(np.bincount(code, minlength=len(distinct)), 0)  # and of what they lack
+    mine = pd.Index(distinct).get_indexer(pd.Index(ours))
+    which, whose = runs((np.cumsum(count) - count)[mine], count[mine])
     return which, order[whose]
 
 
