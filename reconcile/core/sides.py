@@ -302,8 +302,10 @@ def pbx_keys(
     keys = pd.concat([k.table() for k in folded], ignore_index=True)
     coded = arrow(keys["key"]).dictionary_encode()
     keys["id"] = coded.indices.to_numpy().astype("int64")
-    is_email = (keys["kind"] == "email").to_numpy()
-    keys["role"] = is_email & text_columns.are_roles(coded.dictionary)[keys["id"]]
+    addresses = keys["id"][keys["kind"] == "email"].unique()
+    role = np.zeros(len(coded.dictionary), dtype="bool")
+    role[addresses] = text_columns.are_roles(coded.dictionary.take(pa.array(addresses)))
+    keys["role"] = (keys["kind"] == "email") & role[keys["id"]]
     return keys.drop(columns="nth")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "evidence.jsonl.gz"
-_LEVEL: Final = 3
+_LEVEL: Final = 1
 """Of gzip: 100,000 contacts take 5 MB; a higher one takes longer than the bytes are worth."""
 _AT_ONCE: Final = 500
 """Contacts that are packed together."""

@@ -8,7 +8,6 @@ compare the two.
 from __future__ import annotations
 
 import json
-from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -79,9 +78,9 @@ def _lines(texts: Mapping[str, pa.Array], ids: pa.Array, numbers: Sequence[pa.Ar
     pieces: list[str | pa.Array] = []
     for name, blank in _BLANK.items():
         pieces += [",", f'"{name}":', *values.get(name, [json.dumps(blank)])]
-    plain = (pc.match_substring_regex(text, PLAIN) for text in (*texts.values(), *numbers))
+    plain = pc.match_substring_regex(_joined([*texts.values(), *numbers]), PLAIN)
     whole = _joined(["{", *pieces[1:], "}\n"])
-    return pc.if_else(reduce(pc.and_, plain), whole, pa.scalar(None, whole.type))
+    return pc.if_else(plain, whole, pa.scalar(None, whole.type))
 
 
 def _listed(numbers: Sequence[pa.Array]) -> pa.Array | str:
@@ -100,7 +99,7 @@ def _joined(pieces: Sequence[str | pa.Array]) -> pa.Array:
         if isinstance(piece, str):
             said += piece
         else:
-            parts += [_text(said), piece]
+            parts += [_text(said), piece] if said else [piece]
             said = ""
     return pc.binary_join_element_wise(*parts, _text(said), _text(""))
 

@@ -14,7 +14,7 @@ from invented import derive, people
 from reconcile.core import plan
 from reconcile.core.evidence import columns
 from reconcile.core.match import match
-from reconcile.model import Claim, ClaimOrigin, Evidence, Proof, Strength
+from reconcile.model import Claim, ClaimOrigin, Claims, Evidence, Proof, Strength
 
 RULES = plan.Rules(
     contact_types=frozenset({"3CX"}),
@@ -139,3 +139,14 @@ OTHERWISE = (
     {"crm_id": ""},
 )
 """What may be another in a claim than in the contact as it is."""
+
+
+def test_claims_are_rows_until_one_is_asked_for():
+    made = [Claim(contact_id=at, crm_id=str(at), name="Jo", fingerprint="f") for at in range(3)]
+    many = Claims([Claims.row(claim) for claim in made])
+    assert (len(many), many[0], many[-1], list(many)) == (3, made[0], made[2], made)
+    assert many[1:] == made[1:]
+    assert isinstance(many[1:], Claims)
+    assert many == tuple(made)
+    assert many != made[:2]
+    assert many != 3
