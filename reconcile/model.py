@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     import pandas as pd
@@ -363,6 +364,41 @@ class Claim:
     absent_exports: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Claims(Sequence[Claim]):
+    """Many claims as rows; one is made where it is asked for, as there may be a million."""
+
+    rows: Sequence[tuple[Any, ...]]
+    """The values of each, in the order of the fields of `Claim`."""
+
+    NAMES: ClassVar = tuple(each.name for each in fields(Claim))
+    row: ClassVar = attrgetter(*NAMES)
+    """The row that a claim is."""
+
+    @classmethod
+    def value(cls, name: str) -> Callable[[Any], Any]:
+        """What takes the value of a field out of a row."""
+        return itemgetter(cls.NAMES.index(name))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Claim: ...
+    @overload
+    def __getitem__(self, index: slice) -> Claims: ...
+    def __getitem__(self, index: int | slice) -> Claim | Claims:
+        if isinstance(index, slice):
+            return Claims(self.rows[index])
+        return Claim(**dict(zip(self.NAMES, self.rows[index], strict=True)))
+
+    def __eq__(self, other: object) -> bool:
+        """As any sequence of the same claims."""
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedExport:
     """An export that counted as evidence, with what later ones are compared with."""
@@ -583,7 +619,8 @@ class Duplicate:
 class Matching:
     """The diff: evidence for every contact, in the order of the listing, and the CRM's side."""
 
-    evidence: tuple[Evidence, ...]
+    evidence: Sequence[Evidence]
+    """`core.evidence` gives it as columns."""
     counts_crm: Mapping[str, int]
     """`read`, `matched`, `missing`, `gone`, `without_number`; the last four add up to the first."""
     missing: Sequence[MissingRecord] = ()

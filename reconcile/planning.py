@@ -6,6 +6,8 @@ and `core.guards` do.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -34,6 +36,7 @@ from reconcile.report.build import Result
 from reconcile.session import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from reconcile.config import Config
@@ -103,6 +106,21 @@ class _Blocked(ReconcileError):
         self.exit_code = min((int(f.exit_code) for f in findings), default=int(Exit.BUG))
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: an eighth of the time with a million contacts, for nothing.
+
+    What a plan is made of has next to none; but for every so many new texts and rows Python looks
+    through all that were made before. Memory is freed all the same, when it is let go.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@_uncollected()
 def make(session: Session, request: Request) -> Planned:
     """Read both sides, compare, decide, and let the guards look at it."""
     started = session.now()
@@ -338,6 +356,7 @@ def resolve_intents(session: Session) -> tuple[Finding, ...]:
 # ---------------------------------------------------------------------------- remembering
 
 
+@_uncollected()
 def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: bool = True) -> None:
     """Claims, absences, the accepted export and the plan, in one transaction."""
     result = planned.result
@@ -369,13 +388,14 @@ def _with_policy(planned: Planned, *, approved: bool) -> AcceptedExport | None:
     return replace(accepted, policy=before)
 
 
-def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> tuple[Claim, ...]:
+def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> Sequence[Claim]:
     """What of the claims' changes is kept: of an export in doubt, only who was seen in it."""
     if counts:
         return changes.renewed
     return () if result.blocked else changes.returned
 
 
+@_uncollected()
 def close(session: Session, result: Result, request: Request) -> Report:
     """Assemble, write, and close the run's row."""
     config = session.config
@@ -393,8 +413,8 @@ def close(session: Session, result: Result, request: Request) -> Report:
     try:
         files.write(report, session.reports)
         if finished.plan is not None:
-            parts = reporting.every_contact(finished, masked=config.report.mask)
-            evidence.write(parts, session.reports, result.run_id)
+            lines = reporting.every_line(finished, masked=config.report.mask)
+            evidence.write(lines, session.reports, result.run_id)
     finally:
         session.ledger.finish_run(
             result.run_id,

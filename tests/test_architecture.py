@@ -40,10 +40,11 @@ FLOORS = {
     "__main__": 5,
 }
 ADAPTERS = {"config", "crm", "pbx", "store", "report"}
-MATCHER = {"core/match.py", "core/sides.py", "core/differences.py"}
+MATCHER = {"core/match.py", "core/sides.py", "core/differences.py", "core/evidence.py"}
+COLUMNS = {"core/phone_columns.py", "core/text_columns.py", "core/word_columns.py"}
 BRACKETS = {
     "pandas": {"crm"} | MATCHER,
-    "pyarrow": {"crm", "core/phone_columns.py", "core/text_columns.py"} | MATCHER,
+    "pyarrow": {"crm", "report/lines.py"} | COLUMNS | MATCHER,
     "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
     "sqlalchemy": {"store", "crm/sources/sql.py"},

@@ -12,13 +12,13 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from reconcile.core import sides
 from reconcile.model import Drift, Duplicate, Evidence, Matching, MissingRecord
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from reconcile.core.sides import Keys, Mask, Positions
@@ -40,6 +40,8 @@ class Linked:
     people: pd.DataFrame
     contacts: pd.DataFrame
     crm_keys: tuple[Keys, ...]
+    key_ids: tuple[Positions, ...]
+    """Where each of those stands among the PBX's, or `UNKNOWN`."""
     pbx_keys: pd.DataFrame
     links: pd.Series[int]
     """at → row: the record that a contact is."""
@@ -55,7 +57,7 @@ class Linked:
         return found
 
 
-def told(linked: Linked, evidence: tuple[Evidence, ...]) -> Matching:
+def told(linked: Linked, evidence: Sequence[Evidence]) -> Matching:
     """The whole of a match: the evidence, and the CRM's side of it."""
     has = {kind: linked.has(kind) for kind in _KEYED.values()}
     state = _record_states(linked, has["number"])
@@ -161,61 +163,60 @@ class _Values:
 
     at: Positions
     """The contact that has it, or whose record does."""
-    code: Positions
-    """Which of the texts it is."""
     key: Positions
     """Which of the PBX's keys it is read as; `UNKNOWN` if it is none of them."""
+    code: Positions
+    """Which of the texts it is."""
     text: pa.Array
-
-    @classmethod
-    def of(cls, at: Positions, value: pa.Array, key: Positions) -> _Values:
-        """Rows, each with its text; a value with readings for several regions is one value."""
-        coded = value.dictionary_encode()
-        return cls(at, coded.indices.to_numpy().astype("int64"), key, coded.dictionary)
+    """Each may stand there more than once: read for several regions."""
 
     @classmethod
     def of_pbx(cls, linked: Linked, kind: str) -> _Values:
         """Of the contacts that are linked."""
         keys = linked.pbx_keys
-        some = (keys["kind"] == kind).to_numpy() & keys["at"].isin(linked.links.index).to_numpy()
+        is_linked = np.zeros(len(linked.contacts), dtype="bool")
+        is_linked[linked.links.index] = True
+        some = (keys["kind"] == kind).to_numpy() & is_linked[keys["at"].to_numpy()]
         at, key = keys["at"].to_numpy()[some], keys["id"].to_numpy()[some]
-        return cls.of(at, sides.arrow(keys["value"].array[some]), key)
+        return cls(at, key, np.flatnonzero(some), sides.arrow(keys["value"]))
 
     @classmethod
     def of_crm(cls, linked: Linked, kind: str) -> _Values:
         """Of the records that they are linked with, as often as they are."""
-        each = [_rows_of(keys, linked) for keys in linked.crm_keys if keys.kind == kind]
-        at, value, key = zip(*each, strict=True)
-        return cls.of(np.concatenate(at), pa.concat_arrays(value), np.concatenate(key))
+        each = zip(linked.crm_keys, linked.key_ids, strict=True)
+        some = [(keys, ids) for keys, ids in each if keys.kind == kind]
+        before = np.cumsum([0, *(len(keys.value) for keys, _ in some)])
+        rows = [_rows_of(keys, ids, linked) for keys, ids in some]
+        at, key, code = zip(*rows, strict=True)
+        text = pa.concat_arrays([keys.value for keys, _ in some])
+        moved = [codes + start for codes, start in zip(code, before, strict=False)]
+        return cls(np.concatenate(at), np.concatenate(key), np.concatenate(moved), text)
 
     def without_reading_in(self, other: _Values) -> defaultdict[int, list[str]]:
         """Contact → the values of which the other side has no reading."""
         keys = 2 + max(self.key.max(initial=0), other.key.max(initial=0))  # and one for UNKNOWN
-        is_read = np.isin(self.at * keys + self.key + 1, other.at * keys + other.key + 1)
-        value = self.at * max(1, len(self.text)) + self.code
-        is_read &= self.key != sides.UNKNOWN
-        lacking = np.unique(value[~np.isin(value, value[is_read])])
-        at, code = np.divmod(lacking, max(1, len(self.text)))
+        ours, theirs = (values.at * keys + values.key + 1 for values in (self, other))
+        is_read = pd.Index(ours).isin(theirs) & (self.key != sides.UNKNOWN)
+        doubtful = np.zeros(self.at.max(initial=-1) + 1, dtype="bool")
+        doubtful[self.at[~is_read]] = True
+        some = doubtful[self.at]
+        text = self.text.take(pa.array(self.code[some])).to_pylist()
+        values = list(zip(self.at[some].tolist(), text, strict=True))
+        read = {value for value, known in zip(values, is_read[some].tolist(), strict=True) if known}
         found = defaultdict[int, list[str]](list)
-        for contact, text in zip(
-            at.tolist(), self.text.take(pa.array(code)).to_pylist(), strict=True
-        ):
-            found[contact].append(text)
+        for contact, value in set(values) - read:
+            found[contact].append(value)
         return found
 
 
-def _rows_of(keys: Keys, linked: Linked) -> tuple[Positions, pa.Array, Positions]:
-    """Of linked records: the contact, the value, and the position of its key in the PBX's."""
+def _rows_of(keys: Keys, ids: Positions, linked: Linked) -> tuple[Positions, Positions, Positions]:
+    """Of linked records: the contact, its key among the PBX's, and which value it is read from."""
     is_linked = np.zeros(len(linked.people), dtype="bool")
     is_linked[linked.links] = True
     row, code, nth = keys.unfolded(is_linked[keys.at])
     some = ~keys.is_text()[nth]
-    row, code, nth = row[some], code[some], nth[some]
-    known = linked.pbx_keys.drop_duplicates("id")["key"]  # in the order of their ids
-    key = sides.positions(keys.key.take(pa.array(nth)), sides.arrow(known))
-    which, link = sides.joined(row, np.asarray(linked.links, "int64"))
-    value = keys.value.take(pa.array(code[which]))
-    return linked.links.index.to_numpy()[link], value, key[which]
+    which, link = sides.joined(row[some], np.asarray(linked.links, "int64"))
+    return linked.links.index.to_numpy()[link], ids[nth[some]][which], code[some][which]
 
 
 # ---------------------------------------------------------------------------- how full it is

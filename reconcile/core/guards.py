@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reconcile.core import policy
+from reconcile.core.evidence import columns
 from reconcile.model import (
     Acceptance,
     AcceptedExport,
@@ -29,7 +31,6 @@ from reconcile.model import (
     Measure,
     PbxSnapshot,
     Probe,
-    Strength,
     Subject,
     Verdict,
 )
@@ -73,9 +74,9 @@ class Limits:
     min_matched_percent: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that the guards look at."""
+    """All that the guards look at; without slots, as what is worked out of it is kept."""
 
     source: ExportSource
     pbx: PbxSnapshot
@@ -99,7 +100,7 @@ class Facts:
     stop_file: str = ""
     """The name of the file that stops all deletes, if it is there."""
 
-    @property
+    @cached_property
     def deletes(self) -> tuple[Decision, ...]:
         """What the plan would delete."""
         return tuple(d for d in self.decisions if d.verdict is Verdict.DELETE)
@@ -109,11 +110,16 @@ class Facts:
         """Records of the export that are not flagged as gone."""
         return self.source.records - self.source.gone
 
-    @property
+    @cached_property
     def claimed(self) -> int:
         """Listed contacts with a claim, the base of all percentages of deletes."""
         owned = {d.contact.id for d in self.deletes}
         return sum(1 for i in self.pbx.ids if i in self.ledger.claims or i in owned)
+
+    @cached_property
+    def judged(self) -> tuple[Judged, ...]:
+        """What each guard has to say, in the order in which they look."""
+        return tuple(_judged(self))
 
 
 class Judged(NamedTuple):
@@ -126,12 +132,12 @@ class Judged(NamedTuple):
 def evaluate(facts: Facts) -> tuple[Finding, ...]:
     """Every finding, the gravest first."""
     order = (Level.BLOCK, Level.APPROVE, Level.INFO)
-    found = [judged.finding for judged in _judged(facts) if judged.stands]
+    found = [judged.finding for judged in facts.judged if judged.stands]
     return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
 
 
 def measures(facts: Facts) -> tuple[Measure, ...]:
-    """What each guard saw and what its limit is, in the order in which they look."""
+    """What each guard saw and what its limit is, in the same order."""
     return tuple(
         Measure(
             code=finding.code,
@@ -139,7 +145,7 @@ def measures(facts: Facts) -> tuple[Measure, ...]:
             limit=finding.limit,
             level=finding.level if stands else None,
         )
-        for stands, finding in _judged(facts)
+        for stands, finding in facts.judged
     )
 
 
@@ -486,17 +492,19 @@ def _matched_share(facts: Facts) -> Iterator[Judged]:
         for i, claim in facts.ledger.claims.items()
         if claim.origin is ClaimOrigin.MATCH and claim.first_absent is None and i not in protected
     }
-    evidence = [e for e in facts.matching.evidence if e.contact_id in ours]
-    lost = sum(1 for e in evidence if e.strength is not Strength.STRONG)
-    if facts.history or not evidence:
+    found = columns(facts.matching.evidence)
+    listed = zip(found.contact_ids.tolist(), found.strong.tolist(), strict=True)
+    still = [strong for contact_id, strong in listed if contact_id in ours]
+    lost = still.count(False)
+    if facts.history or not still:
         return
-    share = 100 - _percent(lost, len(evidence))
+    share = 100 - _percent(lost, len(still))
     yield Judged(
         lost > _SMALL and share < facts.limits.min_matched_percent,
         _approve(
             code="matched_share",
             subject=Subject.EXPORT,
-            observed=f"{share:.1f} % ({len(evidence) - lost} of {len(evidence)})",
+            observed=f"{share:.1f} % ({len(still) - lost} of {len(still)})",
             limit=f"{facts.limits.min_matched_percent:g} % and {_SMALL} lost",
             message="Many contacts that matched the last accepted export match nothing in this"
             " one: it may be another company's, or its columns may be read wrongly.",

@@ -22,12 +22,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconcile.core import differences, namesakes, phones, sides
+from reconcile.core import differences, evidence, namesakes, phones, sides
+from reconcile.core.evidence import Columns
 from reconcile.core.text import Agreement, agreement, is_word, name_key
 from reconcile.model import (
     Claim,
     CrmSnapshot,
-    Evidence,
     Matching,
     PbxSnapshot,
     Proof,
@@ -48,10 +48,14 @@ _OWN: Final = ("email", "number")
 """The kinds that a person carries, and may share."""
 _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
+_ONE_REGION: Final = 3
+"""Keys of numbers, of addresses, and of names with companies; more if there are more regions."""
 _SPELLINGS: Final = 4
 """So many names may be those of one person."""
 _SHOWN: Final = 5
 """Proofs kept for one contact."""
+_OF_RECORD: Final = {"crm_id": "crm_id", "crm_part": "part", "crm_name": "shown"}
+"""What a proof says of the record → where that stands."""
 
 _SENTENCES: Final = {
     Agreement.SAME: "and the names agree",
@@ -93,10 +97,12 @@ def match(
     """
     people, contacts = sides.people(crm.records), sides.contacts(pbx)
     crm_keys = sides.crm_keys(crm.records, people, region)
-    pbx_keys = sides.pbx_keys(pbx, contacts, region, outside_prefix)
+    pbx_keys = sides.pbx_keys(pbx, contacts, region, outside_prefix, read=crm_keys[0])
     reused = _reused_ids(pbx, contacts, claims)
     main_numbers = sides.main_numbers(crm.records, region)
-    met = _mark_shared(_met(crm_keys, pbx_keys, people), people, main_numbers)
+    distinct = pbx_keys.drop_duplicates("id")  # in the order of their ids
+    ids = sides.found(crm_keys, sides.arrow(distinct["key"]))
+    met = _mark_shared(_met(crm_keys, ids, distinct, people), people, main_numbers)
     by_key, mute = _key_pairs(met, pbx_keys, people, contacts)
     by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
     pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
@@ -118,6 +124,7 @@ def match(
             people=people,
             contacts=contacts,
             crm_keys=crm_keys,
+            key_ids=ids,
             pbx_keys=pbx_keys,
             links=found.chosen["row"],
             proved=pairs.loc[pairs["strength"] == Strength.STRONG, "row"].to_numpy(),
@@ -145,13 +152,19 @@ class _Found:
 
 
 def _met(
-    crm_keys: Iterable[sides.Keys], pbx_keys: pd.DataFrame, people: pd.DataFrame
+    crm_keys: Sequence[sides.Keys],
+    ids: Sequence[sides.Positions],
+    distinct: pd.DataFrame,
+    people: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The keys of the CRM that a contact has, too: at, kind, value, key, its id there, gone."""
-    distinct = pbx_keys.drop_duplicates("id")  # in the order of their ids
-    keys = sides.arrow(distinct["key"])
-    met = pd.concat([folded.shared_with(keys) for folded in crm_keys])
-    met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
+    """The keys of the CRM that a contact has, too: at, kind, value, key, its id there, gone.
+
+    `distinct` are the PBX's keys, each once; `ids` where the CRM's stand among them.
+    """
+    each = [keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)]
+    met = pd.concat(each, ignore_index=True)
+    if len(each) > _ONE_REGION:  # a number may be the same in several
+        met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
     return met.assign(
         gone=people["gone"].to_numpy()[met["at"]], role=distinct["role"].to_numpy()[met["id"]]
     )
@@ -417,18 +430,28 @@ def _key_pairs(
     to many of its carriers.
     """
     alive = met.loc[~met["gone"], ["at", "id", "shared"]].rename(columns={"at": "row"})
-    keys = pbx_keys[["at", "id", "kind", "key"]]
-    own = keys.merge(alive[~alive["shared"]], on="id")
-    shared = alive[alive["shared"]]
-    few = keys[keys["id"].isin(shared["id"])]
+    own, shared = alive[~alive["shared"]], alive[alive["shared"]]
+    place, whose = sides.joined(pbx_keys["id"].to_numpy(), own["id"].to_numpy())
+    by_own = pd.DataFrame({"place": place, "row": own["row"].to_numpy()[whose], "shared": False})
+    few = pbx_keys.loc[pbx_keys["id"].isin(shared["id"]), ["at", "id", "kind"]]
     ours, theirs = _Carriers.of(few, "at", contacts), _Carriers.of(shared, "row", people)
     telling = ours.telling(theirs)
     which, whose = map(np.concatenate, zip(*ours.meeting(theirs, telling), strict=True))
-    told = few.take(which).assign(row=shared["row"].to_numpy()[whose], shared=True)
-    pairs = pd.concat([own, told]).drop_duplicates(["at", "row", "id"])
+    row = shared["row"].to_numpy()[whose]
+    told = pd.DataFrame({"place": few.index.to_numpy()[which], "row": row, "shared": True})
     is_mute = few["kind"].isin(_OWN).to_numpy(copy=True)
     is_mute[ours.carrier[telling]] = False
-    return pairs[list(_PAIR)], frozenset(few.loc[is_mute, "at"].tolist())
+    pairs = _keyed(pd.concat([by_own, told], ignore_index=True), pbx_keys)
+    return pairs, frozenset(few.loc[is_mute, "at"].tolist())
+
+
+def _keyed(found: pd.DataFrame, pbx_keys: pd.DataFrame) -> pd.DataFrame:
+    """Pairs, each once by a key; `place` is where that stands among the PBX's."""
+    place = found["place"].to_numpy()
+    pairs = found.assign(at=pbx_keys["at"].to_numpy()[place], id=pbx_keys["id"].to_numpy()[place])
+    pairs = pairs[~pairs.duplicated(["at", "row", "id"])]
+    texts = {name: pbx_keys[name].array.take(pairs["place"].to_numpy()) for name in ("kind", "key")}
+    return pairs.assign(**texts)[list(_PAIR)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,7 +480,7 @@ class _Carriers:
         """Positions of the words that few of the others who carry the key have, too, or none."""
         ours, theirs = self._by_word(others)
         value, count = np.unique(theirs, return_counts=True)
-        return np.flatnonzero(~np.isin(ours, value[count > _COMMON]))
+        return np.flatnonzero(~pd.Index(ours).isin(value[count > _COMMON]))
 
     def meeting(self, others: _Carriers, telling: NDArray[np.int64]) -> Iterator[_Rows]:
         """Rows of both sides with the same key and name, and then those with a telling word."""
@@ -530,9 +553,11 @@ def _by_both(
     compare: Callable[[str, str], int], ours: pa.Array, theirs: pa.Array
 ) -> NDArray[np.int64]:
     """What a comparison says of each two texts, asked once of the same ones."""
-    pairs = list(zip(ours.to_pylist(), theirs.to_pylist(), strict=True))
-    known = {pair: int(compare(*pair)) for pair in set(pairs)}
-    return np.array([known[pair] for pair in pairs], dtype="int64")
+    coded = pa.concat_arrays([ours, theirs]).dictionary_encode()
+    code, count = coded.indices.to_numpy().astype("int64"), max(1, len(coded.dictionary))
+    which, pairs = pd.factorize(code[: len(ours)] * count + code[len(ours) :])
+    texts = (coded.dictionary.take(pa.array(side)).to_pylist() for side in np.divmod(pairs, count))
+    return np.array([int(compare(*pair)) for pair in zip(*texts, strict=True)], "int64")[which]
 
 
 def _share_a_word(one: str, other: str) -> bool:
@@ -599,24 +624,31 @@ def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
 # ---------------------------------------------------------------------------- evidence
 
 
-def _evidence(found: _Found, reused: set[int]) -> tuple[Evidence, ...]:
-    """One piece per contact, in the order of the listing."""
-    ids = found.contacts["id"].tolist()
-    strong = _proofs(found, found.chosen.reset_index())
-    weak = _proofs(found, _best_weak(found))
-    common = _shared_only(found)
-    keyed = set(found.pbx_keys.loc[found.pbx_keys["kind"] != "short", "at"].tolist())
-    unseen = _unseen(found)
-    return tuple(
-        Evidence(
-            contact_id=contact_id,
-            proofs=strong.get(at) or weak.get(at) or common.get(at, ()),
-            has_key=at in keyed,
-            unseen=unseen.get(at, ()),
-            same_person=at not in reused,
-        )
-        for at, contact_id in enumerate(ids)
+def _evidence(found: _Found, reused: set[int]) -> Columns:
+    """Of every contact, in the order of the listing."""
+    strong, weak = found.chosen.reset_index(), _best_weak(found)
+    paired = {*strong["at"].tolist(), *weak["at"].tolist()}
+    common = {at: proof for at, proof in _shared_only(found).items() if at not in paired}
+    at = np.array([*strong["at"], *weak["at"], *common], dtype="int64")
+    proofs = [_proofs(found, strong), _proofs(found, weak), evidence.table(common.values())]
+    ordered = pa.concat_tables(proofs).take(pa.array(np.argsort(at, kind="stable")))
+    count = len(found.contacts)
+    keyed = found.pbx_keys.loc[found.pbx_keys["kind"] != "short", "at"]
+    return Columns(
+        contact_ids=found.contacts["id"].to_numpy(),
+        proofs=ordered.combine_chunks(),
+        counts=np.bincount(at, minlength=count),
+        has_key=_mask(keyed, count),
+        same_person=~_mask([*reused], count),
+        unseen=_unseen(found),
     )
+
+
+def _mask(positions: Sequence[int] | pd.Series[int], count: int) -> NDArray[np.bool_]:
+    """True at those positions."""
+    made = np.zeros(count, dtype="bool")
+    made[np.asarray(positions, dtype="int64")] = True
+    return made
 
 
 def _best_weak(found: _Found) -> pd.DataFrame:
@@ -627,39 +659,33 @@ def _best_weak(found: _Found) -> pd.DataFrame:
     return weak.sort_values(["at", "rank", "row", "key"]).groupby("at").head(_SHOWN)
 
 
-def _proofs(found: _Found, pairs: pd.DataFrame) -> dict[int, tuple[Proof, ...]]:
-    """Position of a contact → its pairs as proofs, in the order given."""
-    people = found.people.take(pairs["row"].to_numpy(dtype="int64"))
-    rows = zip(
-        pairs["at"].tolist(),
-        sides.listed(pairs["kind"]),
-        (pairs["strength"] == Strength.STRONG).tolist(),
-        sides.listed(pairs["key"]),
-        pairs["shared"].tolist(),
-        pairs["agreement"].tolist(),
-        pairs["owns"].tolist(),
-        sides.listed(people["crm_id"]),
-        people["line"].tolist(),
-        sides.listed(people["part"]),
-        sides.listed(people["shown"]),
-        strict=True,
-    )
-    proofs: dict[int, tuple[Proof, ...]] = {}
-    for at, kind, strong, key, shared, agreed, owns, crm_id, line, part, shown in rows:
-        proof = Proof(
-            kind=kind,
-            strength=Strength.STRONG if strong else Strength.WEAK,
-            key=key.removeprefix(phones.SHORT),
-            crm_id=crm_id,
-            crm_row=line,
-            crm_part=part,
-            crm_name=shown,
-            why=_why(kind, agreed, strong=strong),
-            shared=shared,
-            owns=owns,
-        )
-        proofs[at] = (*proofs.get(at, ()), proof)
-    return proofs
+def _proofs(found: _Found, pairs: pd.DataFrame) -> pa.Table:
+    """Pairs as proofs, in the order given."""
+    row = pa.array(pairs["row"].to_numpy(dtype="int64"))
+    of_record = {name: sides.arrow(found.people[name]).take(row) for name in _OF_RECORD.values()}
+    key = sides.arrow(pairs["key"])
+    short = pc.starts_with(key, phones.SHORT)
+    columns = {
+        "kind": sides.arrow(pairs["kind"]),
+        "strength": pairs["strength"].to_numpy(dtype="int64"),
+        "key": pc.if_else(short, pc.utf8_slice_codeunits(key, len(phones.SHORT)), key),
+        "crm_row": pc.take(pa.array(found.people["line"].to_numpy(dtype="int64")), row),
+        **{name: of_record[source] for name, source in _OF_RECORD.items()},
+        "why": _whys(pairs),
+        "shared": pairs["shared"].to_numpy(dtype="bool"),
+        "owns": pairs["owns"].to_numpy(dtype="bool"),
+    }
+    return pa.table(columns).select(evidence.PROOFS.names).cast(evidence.PROOFS)
+
+
+def _whys(pairs: pd.DataFrame) -> pa.Array:
+    """`_why` of each pair, made once of those that are alike."""
+    alike = pairs.groupby(["rank", "agreement", "strength"], sort=False)
+    whys = [
+        _why(_KINDS[rank], Agreement(agreed), strong=strength == Strength.STRONG)
+        for rank, agreed, strength in alike.size().index
+    ]
+    return pa.array(whys, pa.large_string()).take(pa.array(alike.ngroup().to_numpy()))
 
 
 def _why(kind: str, agreed: Agreement, *, strong: bool) -> str:
@@ -670,7 +696,7 @@ def _why(kind: str, agreed: Agreement, *, strong: bool) -> str:
     return _SENTENCES[agreed]
 
 
-def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
+def _shared_only(found: _Found) -> dict[int, Proof]:
     """A weak proof for each contact that has nothing but keys that several people share.
 
     A contact that also has a number or an address of its own is judged by that one: otherwise
@@ -692,7 +718,7 @@ def _shared_only(found: _Found) -> dict[int, tuple[Proof, ...]]:
     candidates = marked[marked["at"].isin(unsure)].dropna(subset="carriers")
     first = candidates.drop_duplicates("at")
     return {
-        int(at): (_shared_proof(kind, key, int(count), mute=at in found.mute),)
+        int(at): _shared_proof(kind, key, int(count), mute=at in found.mute)
         for at, kind, key, count in zip(
             first["at"], first["kind"], first["key"], first["carriers"], strict=True
         )

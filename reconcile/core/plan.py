@@ -22,14 +22,17 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 from reconcile.core import phones, sides, veto, words
+from reconcile.core.evidence import Columns, columns
 from reconcile.core.match import VERSION as MATCHER_VERSION
 from reconcile.core.text import Agreement, agreement, name_key
 from reconcile.model import (
     Claim,
     ClaimOrigin,
+    Claims,
     Contact,
     Decision,
     Evidence,
@@ -42,7 +45,7 @@ from reconcile.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 _LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
@@ -169,11 +172,11 @@ def build(
     `text` is the export as decoded, for the veto. `counts` says whether this export is new
     evidence: only then does it count as one more in which a contact is absent.
     """
+    found = columns(matching.evidence)
+    undecided = _positions(pbx, found, rules, matched=False)
     cases = [
         _case(pbx.contact(at), evidence, claims, rules, counts=counts, now=now)
-        for at, evidence in enumerate(matching.evidence)
-        if evidence.strength is not Strength.STRONG
-        or pbx.column("ContactType")[at] not in rules.contact_types
+        for at, evidence in zip(undecided, found.some(undecided), strict=True)
     ]
     first = [decide(case, rules, now) for case in cases]
     wanted = {d.contact.id: d.evidence.unseen for d in first if d.verdict in _LEAVING}
@@ -185,6 +188,16 @@ def build(
         for case, decision in zip(cases, first, strict=True)
     ]
     return tuple(sorted(decisions, key=lambda d: d.contact.id))
+
+
+def _positions(pbx: PbxSnapshot, found: Columns, rules: Rules, *, matched: bool) -> list[int]:
+    """Where the contacts stand in the listing that are simply matched, or all others."""
+    kinds = zip(found.strong.tolist(), pbx.column("ContactType"), strict=True)
+    return [
+        at
+        for at, (strong, kind) in enumerate(kinds)
+        if (strong and kind in rules.contact_types) is matched
+    ]
 
 
 def _case(
@@ -354,7 +367,7 @@ def _deciding(source: ExportSource) -> Iterator[tuple[str, str]]:
 class ClaimChanges:
     """What an accepted export changes in the ledger."""
 
-    renewed: tuple[Claim, ...]
+    renewed: Sequence[Claim]
     """New, or different from what the ledger holds."""
     released: tuple[int, ...]
     """Contacts that are no longer listed or no longer ours: an Id reused, a tag taken off."""
@@ -379,13 +392,18 @@ def claim_changes(
     """
     matched = _matched_claims(pbx, matching, claims, rules)
     if history:
-        new = tuple(claim for claim in matched if claim.contact_id not in claims)
-        return ClaimChanges(renewed=new, released=())
-    after = [*matched, *(c for d in decisions if (c := _claim_after(d, claims, rules, now)))]
-    kept = {claim.contact_id for claim in after}
+        new = [row for row in matched if row[0] not in claims]
+        return ClaimChanges(renewed=Claims(new), released=())
+    after = (_claim_after(decision, claims, rules, now) for decision in decisions)
+    kept, news = set[int](), []
+    for row in chain(matched, map(Claims.row, filter(None, after))):
+        before = claims.get(row[0])
+        kept.add(row[0])
+        if before is None or Claims.row(before) != row:
+            news.append(row)
     absent = {d.contact.id for d in decisions if d.verdict in _LEAVING}
     return ClaimChanges(
-        renewed=tuple(c for c in after if claims.get(c.contact_id) != c),
+        renewed=Claims(news),
         released=tuple(sorted(claims.keys() - kept)),
         returned=tuple(
             replace(claims[i], first_absent=None, absent_exports=0)
@@ -397,38 +415,26 @@ def claim_changes(
 
 def _matched_claims(
     pbx: PbxSnapshot, matching: Matching, claims: Mapping[int, Claim], rules: Rules
-) -> list[Claim]:
-    """The claim of each matched contact that we manage.
+) -> Iterator[tuple[Any, ...]]:
+    """The claim of each matched contact that we manage, as a row of `Claims`.
 
     What keeps a contact does not always own it: an address that both have makes no claim while the
     names differ. A claim that is there already stays, on the record that it was made for.
     """
-    columns = (pbx.column("ContactType"), pbx.names, pbx.column("CompanyName"))
-    made = []
-    rows = zip(matching.evidence, *columns, sides.fingerprints(pbx), strict=True)
-    for evidence, kind, name, company, fingerprint in rows:
-        if evidence.strength is not Strength.STRONG or kind not in rules.contact_types:
-            continue
-        contact_id, proof = evidence.contact_id, evidence.proofs[0]
-        before = claims.get(contact_id) if evidence.same_person else None
-        if proof.owns:
-            whose = (proof.crm_id, ClaimOrigin.MATCH, "")
-        elif before is not None:
-            whose = (before.crm_id, before.origin, before.claimed_by)
-        else:
-            continue
-        crm_id, origin, claimed_by = whose
-        made.append(
-            Claim(
-                contact_id=contact_id,
-                crm_id=crm_id,
-                name=name or company,
-                fingerprint=fingerprint,
-                origin=origin,
-                claimed_by=claimed_by,
-            )
-        )
-    return made
+    found = columns(matching.evidence)
+    matched = _positions(pbx, found, rules, matched=True)
+    names, companies, fingerprints = pbx.names, pbx.column("CompanyName"), sides.fingerprints(pbx)
+    for at, same_person, owns, crm_id in zip(
+        matched,
+        found.same_person[matched].tolist(),
+        *(found.best(matched)[name].to_pylist() for name in ("owns", "crm_id")),
+        strict=True,
+    ):
+        contact_id, seen = pbx.ids[at], (names[at] or companies[at], fingerprints[at])
+        if owns:
+            yield contact_id, crm_id, *seen, ClaimOrigin.MATCH, "", None, 0
+        elif same_person and (before := claims.get(contact_id)):
+            yield contact_id, before.crm_id, *seen, before.origin, before.claimed_by, None, 0
 
 
 def _claim_after(

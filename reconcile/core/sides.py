@@ -80,9 +80,11 @@ def runs(starts: Positions, counts: Positions) -> tuple[Positions, Positions]:
 
 def joined(ours: Positions, theirs: Positions) -> tuple[Positions, Positions]:
     """Where equal numbers stand in both, each of ours with each of theirs, in our order."""
-    order = np.argsort(theirs, kind="stable")
-    first, last = (np.searchsorted(theirs[order], ours, side=side) for side in ("left", "right"))
-    which, whose = runs(first, last - first)
+    code, distinct = pd.factorize(theirs)
+    order = np.argsort(code, kind="stable")
+    count = np.append(np.bincount(code, minlength=len(distinct)), 0)  # and of what they lack
+    mine = pd.Index(distinct).get_indexer(pd.Index(ours))
+    which, whose = runs((np.cumsum(count) - count)[mine], count[mine])
     return which, order[whose]
 
 
@@ -223,15 +225,18 @@ class Keys:
     def unfolded(self, cells: Mask | slice) -> tuple[Positions, Positions, Positions]:
         """A row for each key of those cells: whose it is, the value, and the key's position."""
         at, code = self.at[cells], self.code[cells]
-        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
-        cell, nth = runs(ends[code], ends[code + 1] - ends[code])
+        cell, nth = self.keys_of(code)
         return at[cell], code[cell], nth
 
-    def shared_with(self, other: pa.Array) -> pd.DataFrame:
-        """Unfolded, what the other side has, too; `id` is the key's position there."""
-        ids = positions(self.key, other)
+    def keys_of(self, code: Positions) -> tuple[Positions, Positions]:
+        """The keys' positions of those values, one after the other; and which value each is of."""
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
+        return runs(ends[code], ends[code + 1] - ends[code])
+
+    def shared(self, ids: Positions) -> pd.DataFrame:
+        """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
         rows = self.table(self._cells_with(ids != UNKNOWN))
-        rows["id"] = ids[rows.pop("nth")]
+        rows["id"] = ids[rows.pop("nth").to_numpy()]
         return rows[rows["id"] != UNKNOWN]
 
     def is_text(self) -> Mask:
@@ -247,6 +252,13 @@ class Keys:
         if self.kind != "number":
             return self.kind
         return series(pc.if_else(pc.starts_with(key, phones.SHORT), "short", "number"))
+
+
+def found(keys: Iterable[Keys], other: pa.Array) -> tuple[Positions, ...]:
+    """Where the keys stand on the other side: for each of these, as `positions` gives it."""
+    every = [folded.key for folded in keys]
+    ids = positions(pa.concat_arrays(every), other)  # at once, as the other side is large
+    return tuple(np.split(ids, np.cumsum([len(key) for key in every])[:-1]))
 
 
 def crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> tuple[Keys, ...]:
@@ -269,21 +281,31 @@ def main_numbers(records: pd.DataFrame, region: str) -> frozenset[str]:
 
 
 def pbx_keys(
-    pbx: PbxSnapshot, contacts: pd.DataFrame, region: str, outside_prefix: str
+    pbx: PbxSnapshot,
+    contacts: pd.DataFrame,
+    region: str,
+    outside_prefix: str,
+    *,
+    read: Keys | None = None,
 ) -> pd.DataFrame:
     """All keys of the PBX: at, kind, value, key, the key's `id`, whether it is a role's address.
 
-    The fax is no key.
+    `read` are numbers of the other side that were read for the region: most are the same. The fax
+    is no key.
     """
     numbers = Cells.of(arrow(pbx.column(name)) for name in NUMBER_FIELDS)
     folded = (
-        _numbers(numbers, region, outside_prefix),
+        _numbers(numbers, region, outside_prefix, read=None if outside_prefix else read),
         _emails(Cells.of([arrow(pbx.column("Email"))])),
         _name_company(contacts),
     )
     keys = pd.concat([k.table() for k in folded], ignore_index=True)
-    keys["id"], distinct = pd.factorize(keys["key"])
-    keys["role"] = (keys["kind"] == "email") & text_columns.are_roles(arrow(distinct))[keys["id"]]
+    coded = arrow(keys["key"]).dictionary_encode()
+    keys["id"] = coded.indices.to_numpy().astype("int64")
+    addresses = keys["id"][keys["kind"] == "email"].unique()
+    role = np.zeros(len(coded.dictionary), dtype="bool")
+    role[addresses] = text_columns.are_roles(coded.dictionary.take(pa.array(addresses)))
+    keys["role"] = (keys["kind"] == "email") & role[keys["id"]]
     return keys.drop(columns="nth")
 
 
@@ -309,12 +331,24 @@ def _emails(cells: Cells) -> Keys:
     return Keys.of("email", cells.at, coded, owner=owner[order], key=key.take(pa.array(order)))
 
 
-def _numbers(cells: Cells, region: str, outside_prefix: str = "") -> Keys:
-    """Also those compared as text."""
+def _numbers(cells: Cells, region: str, outside_prefix: str = "", read: Keys | None = None) -> Keys:
+    """Also those compared as text; what was `read` for the same region is not read again."""
     coded = cells.value.dictionary_encode()
-    table = phone_columns.keys_or_text(coded.dictionary, region, outside_prefix=outside_prefix)
-    owner = table["cell"].to_numpy().astype("int64")
+    seen = (
+        positions(coded.dictionary, read.value) if read else np.full(len(coded.dictionary), UNKNOWN)
+    )
+    new, known = np.flatnonzero(seen == UNKNOWN), np.flatnonzero(seen != UNKNOWN)
+    table = phone_columns.keys_or_text(
+        coded.dictionary.take(pa.array(new)), region, outside_prefix=outside_prefix
+    )
+    owner = new[table["cell"].to_numpy()]
     key = table["key"].combine_chunks().cast(pa.large_string())
+    if read and len(known):
+        which, nth = read.keys_of(seen[known])
+        owner = np.concatenate([owner, known[which]])
+        key = pa.concat_arrays([key, read.key.take(pa.array(nth))])
+        order = np.argsort(owner, kind="stable")
+        owner, key = owner[order], key.take(pa.array(order))
     return Keys.of("number", cells.at, coded, owner=owner, key=key)
 
 

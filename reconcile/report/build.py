@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from heapq import merge
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from reconcile.core import words
+from reconcile.core.evidence import columns
 from reconcile.model import (
-    NUMBER_FIELDS,
+    Contact,
     ContactOutcome,
     CrmSnapshot,
     Decision,
     DeleteGuard,
+    Evidence,
     Exit,
     Finding,
     Held,
@@ -30,7 +30,7 @@ from reconcile.model import (
     Status,
     Verdict,
 )
-from reconcile.report import mask
+from reconcile.report import lines, mask
 from reconcile.report.model import (
     ChangePart,
     ColumnPart,
@@ -51,7 +51,7 @@ from reconcile.report.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
 APPROVAL_HOURS: Final = 24
@@ -61,8 +61,8 @@ _GONE: Final = frozenset({Outcome.DELETED, Outcome.ALREADY_GONE})
 _TREND: Final = 30
 """So many runs back a report shows the trend."""
 _TREND_COUNTS: Final = ("matched", "waiting", "review", "delete")
-_SHOWN: Final = ("CompanyName", "Email", *NUMBER_FIELDS)
-"""Properties of a contact that a report tells besides its name."""
+_AT_ONCE: Final = 10_000
+"""So many lines are made at a time: a large phonebook is never in memory twice."""
 _CRM_COUNTS: Final = ("read", "matched", "missing", "gone", "without_number")
 
 
@@ -288,19 +288,52 @@ def every_contact(result: Result, *, masked: bool) -> Iterator[ContactPart]:
 
     They are made as they are asked for, so that 100,000 of them are never in memory at once.
     """
-    outcomes = _outcomes(result)
-    decided = (_contact(d, outcomes) for d in (result.plan.decisions if result.plan else ()))
-    for part in merge(decided, _matched(result, outcomes), key=attrgetter("id")):
+    return _told(result, range(len(result.pbx or ())), _decided(result), masked=masked)
+
+
+def every_line(result: Result, *, masked: bool) -> Iterator[bytes]:
+    """The same, each as a line of JSON; some are made at a time."""
+    if result.pbx is None or result.matching is None or result.plan is None:
+        return
+    found, ids, decided = columns(result.matching.evidence), result.pbx.ids, _decided(result)
+    apart = decided.keys() | _outcomes(result).keys()
+    for start in range(0, len(ids), _AT_ONCE):
+        block = slice(start, start + _AT_ONCE)
+        single = zip(range(start, len(ids)), ids[block], found.counts[block].tolist(), strict=False)
+        alike = [at for at, i, count in single if count == 1 and i not in apart and not masked]
+        told = dict(zip(alike, lines.matched(result.pbx, found, alike), strict=True))
+        every = range(len(ids))[block]
+        others = [at for at in every if told.get(at) is None]
+        parts = _told(result, others, decided, masked=masked)
+        yield from (told.get(at) or lines.line(next(parts)) for at in every)
+
+
+def _decided(result: Result) -> dict[int, Decision]:
+    return {d.contact.id: d for d in (result.plan.decisions if result.plan else ())}
+
+
+def _told(
+    result: Result, at: Sequence[int], decided: Mapping[int, Decision], *, masked: bool
+) -> Iterator[ContactPart]:
+    """The contacts at those positions, decided or simply matched."""
+    if result.pbx is None or result.matching is None or result.plan is None:
+        return
+    outcomes, ids = _outcomes(result), result.pbx.ids
+    matched = [position for position in at if ids[position] not in decided]
+    evidence = columns(result.matching.evidence).some(matched)
+    for position in at:
+        decision = decided.get(ids[position])
+        decision = decision or _matched(result.pbx.contact(position), next(evidence))
+        part = _contact(decision, outcomes)
         yield mask.contact(part) if masked else part
 
 
 def _contacts(result: Result, *, with_matched: bool) -> tuple[ContactPart, ...]:
     """Every contact that is not matched, and those too if asked, by Id."""
+    if with_matched:
+        return tuple(every_contact(result, masked=False))
     outcomes = _outcomes(result)
-    decided = (_contact(d, outcomes) for d in (result.plan.decisions if result.plan else ()))
-    return tuple(
-        merge(decided, _matched(result, outcomes) if with_matched else (), key=attrgetter("id"))
-    )
+    return tuple(_contact(d, outcomes) for d in (result.plan.decisions if result.plan else ()))
 
 
 def _approved_only(
@@ -313,7 +346,8 @@ def _approved_only(
     outcomes = _outcomes(result)
     told = {part.id for part in contacts}
     lacking = {i: o for i, o in outcomes.items() if i not in told}
-    again = {part.id: part for part in (_matched(result, outcomes) if lacking else ())}
+    listed = [at for at, i in enumerate(result.pbx.ids if result.pbx else ()) if i in lacking]
+    again = {part.id: part for part in _told(result, listed, {}, masked=False)}
     before = {part.id: part for part in (previous.contacts if previous and lacking else ())}
     for contact_id, outcome in sorted(lacking.items()):
         if contact_id in again:
@@ -334,35 +368,16 @@ def _outcomes(result: Result) -> dict[int, ContactOutcome]:
     return {o.contact_id: o for o in result.outcomes or ()}
 
 
-def _matched(result: Result, outcomes: Mapping[int, ContactOutcome]) -> Iterator[ContactPart]:
-    """The contacts that are simply matched: the plan has no decision on them.
-
-    There may be a million, so each is made of columns at once, and of what was proved before.
-    """
-    pbx, matching, plan = result.pbx, result.matching, result.plan
-    if pbx is None or matching is None or plan is None:
-        return
-    decided = {d.contact.id for d in plan.decisions}
-    rows = zip(matching.evidence, pbx.names, *map(pbx.column, _SHOWN), strict=True)
-    for evidence, name, company, email, *numbers in rows:
-        if evidence.contact_id in decided:
-            continue
-        sentences = tuple(words.sentence(proof, name) for proof in evidence.proofs)
-        outcome = outcomes.get(evidence.contact_id)
-        yield ContactPart.model_construct(
-            id=evidence.contact_id,
-            verdict=Verdict.MATCHED,
-            reason=sentences[0],
-            evidence=sentences,
-            name=name,
-            company=company,
-            numbers=tuple(filter(None, numbers)),
-            email=email,
-            crm_id=evidence.proofs[0].crm_id,
-            outcome=outcome.outcome if outcome else None,
-            outcome_detail=outcome.detail if outcome else "",
-            guard=outcome.guard if outcome else None,
-        )
+def _matched(contact: Contact, evidence: Evidence) -> Decision:
+    """On a contact that is simply matched; the plan has none on it."""
+    best = evidence.proofs[0]
+    return Decision(
+        contact=contact,
+        verdict=Verdict.MATCHED,
+        reason=words.sentence(best, contact.name),
+        evidence=evidence,
+        crm_id=best.crm_id,
+    )
 
 
 def _contact(decision: Decision, outcomes: Mapping[int, ContactOutcome]) -> ContactPart:

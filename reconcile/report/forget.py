@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconcile.report import evidence, files, mask
+from reconcile.report import evidence, files, lines, mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -122,7 +122,9 @@ def _forget_in(directory: Path, run: int, person: _Person) -> bool:
         person.gone_from(part) != part for part in evidence.read(directory, run)
     ):
         parts = map(person.gone_from, evidence.read(directory, run))
-        _in_place(evidence.path(directory, run), lambda path: evidence.pack(parts, path))
+        _in_place(
+            evidence.path(directory, run), lambda path: evidence.pack(map(lines.line, parts), path)
+        )
         changed = True
     return changed
 

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from reconcile.errors import ConfigError, StateError
+from reconcile.model import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Table
     from sqlalchemy.engine import Dialect
+
+    _Value = Callable[[Any], Any]
+    """What takes a value out of a record."""
 
 BUSY_SECONDS: Final = 5.0
 """How long a transaction waits for another process's."""
@@ -276,15 +280,19 @@ def copy_file(connection: Connection, target: Path) -> tuple[str, ...]:
 def upsert(connection: Connection, table: Table, records: Iterable[object]) -> None:
     """Insert records, or replace those with the same primary key, at the driver's own speed.
 
-    A record has an attribute for each column. SQLAlchemy composes the statement and converts the
-    values; going row by row through its `execute` would take four times as long.
+    A record has an attribute for each column; `Claims` are rows already. SQLAlchemy composes the
+    statement and converts the values; going row by row through its `execute` would take four times
+    as long.
     """
     statement = insert(table)
     values = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     statement = statement.on_conflict_do_update(index_elements=table.primary_key, set_=values)
     names = [c.name for c in table.columns]
     command = str(statement.compile(dialect=connection.dialect, column_keys=names))
-    readers = [_reader(column, connection.dialect) for column in table.columns]
+    value: Callable[[str], _Value] = attrgetter
+    if isinstance(records, Claims):
+        value, records = Claims.value, records.rows
+    readers = [_reader(value(c.name), c, connection.dialect) for c in table.columns]
     remaining = iter(records)
     while batch := list(islice(remaining, BATCH)):
         rows = list(zip(*(read(batch) for read in readers), strict=True))
@@ -292,11 +300,10 @@ def upsert(connection: Connection, table: Table, records: Iterable[object]) -> N
 
 
 def _reader(
-    column: Column[Any], dialect: Dialect
+    value: _Value, column: Column[Any], dialect: Dialect
 ) -> Callable[[Sequence[object]], Iterator[object]]:
     """What takes one column out of many records, as the driver wants it."""
-    attribute = attrgetter(column.name)
     convert = column.type.dialect_impl(dialect).bind_processor(dialect)
     if convert is None:
-        return lambda records: map(attribute, records)
-    return lambda records: map(convert, map(attribute, records))
+        return lambda records: map(value, records)
+    return lambda records: map(convert, map(value, records))

@@ -234,7 +234,9 @@ def test_carriers_of_all_keys_or_of_some():
 
 
 def test_only_what_the_other_side_has_is_unfolded():
-    shared = folded().shared_with(texts("c@x.de", "b@x.de"))
+    keys = folded()
+    (ids,) = sides.found([keys], texts("c@x.de", "b@x.de"))
+    shared = keys.shared(ids)
     assert rows(shared, "at", "kind", "key", "id") == [
         (0, "email", "b@x.de", 1),
         (1, "email", "b@x.de", 1),

@@ -44,6 +44,7 @@ from reconcile.pbx.trace import Trace
 from reconcile.report import evidence, explain, mask
 from reconcile.report import text as terminal
 from reconcile.report.inert import json_text, printable
+from reconcile.report.lines import line
 from reconcile.report.model import (
     ContactPart,
     CountsPart,
@@ -246,7 +247,7 @@ def test_27_the_evidence_is_a_line_for_each_contact_and_read_back_the_same(text)
     parts = [part(text, 1), part(text, 2)]
     with TemporaryDirectory() as folder:
         (Path(folder) / "run-000003").mkdir()
-        path = evidence.write(parts, Path(folder), 3)
+        path = evidence.write(map(line, parts), Path(folder), 3)
         lines = gzip.decompress(path.read_bytes()).decode()
         assert list(evidence.read(Path(folder), 3)) == parts
     assert len(lines.splitlines()) == 2

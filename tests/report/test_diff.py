@@ -11,13 +11,14 @@ from reconcile.model import Outcome, Verdict
 from reconcile.report import evidence, files
 from reconcile.report.build import build, every_contact
 from reconcile.report.diff import Changed, diff
+from reconcile.report.lines import line
 from reconcile.report.model import ContactPart
 
 
 def keep(directory, run, parts):
     made = build(result(run_id=run), previous=None, masked=False)
     files.write(made, directory)
-    evidence.write(parts, directory, run)
+    evidence.write(map(line, parts), directory, run)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from reported import outcomes, result
 from reconcile.errors import StateError, UsageError
 from reconcile.model import Outcome, Verdict
 from reconcile.report import evidence, files
-from reconcile.report.build import build, every_contact
+from reconcile.report.build import build, every_contact, every_line
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def reports(tmp_path):
 
 
 def test_every_contact_of_the_run_is_there_by_id(reports):
-    evidence.write(every_contact(result(), masked=False), reports, 12)
+    evidence.write(every_line(result(), masked=False), reports, 12)
     found = list(evidence.read(reports, 12))
     assert [(c.id, c.verdict) for c in found] == [
         (1, Verdict.MATCHED),
@@ -46,7 +46,7 @@ def test_what_it_says_of_a_contact_is_what_the_report_says():
 
 def test_an_apply_tells_what_became_of_each(reports):
     applied = result(outcomes=outcomes(Outcome.DELETED))
-    evidence.write(every_contact(applied, masked=False), reports, 12)
+    evidence.write(every_line(applied, masked=False), reports, 12)
     assert [c.outcome for c in evidence.read(reports, 12)] == [None, Outcome.DELETED, None]
 
 
@@ -65,17 +65,17 @@ def test_contacts_are_made_one_by_one():
 
 
 def test_the_file_is_private_and_the_same_contacts_give_the_same_bytes(reports):
-    path = evidence.write(every_contact(result(), masked=False), reports, 12)
+    path = evidence.write(every_line(result(), masked=False), reports, 12)
     assert path == reports / "run-000012" / "evidence.jsonl.gz"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     before = path.read_bytes()
-    evidence.write(every_contact(result(), masked=False), reports, 12)
+    evidence.write(every_line(result(), masked=False), reports, 12)
     assert path.read_bytes() == before
 
 
 def test_a_file_that_breaks_off_in_writing_is_none(reports):
     def broken():
-        yield from every_contact(result(), masked=False)
+        yield from every_line(result(), masked=False)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +102,7 @@ def test_a_folder_that_takes_no_file_is_told_as_a_report_that_is_missing(reports
     ids=["cut off", "damaged", "another file", "another form"],
 )
 def test_a_file_that_can_not_be_read_is_usage(reports, spoil):
-    path = evidence.write(every_contact(result(), masked=False), reports, 12)
+    path = evidence.write(every_line(result(), masked=False), reports, 12)
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(UsageError, match=r"The evidence of run 12 in .* can't be read"):
         list(evidence.read(reports, 12))
@@ -120,7 +120,7 @@ def test_the_latest_run_with_evidence_is_the_one_with_the_highest_number(reports
 
 
 def test_evidence_goes_with_its_run(reports):
-    path = evidence.write(every_contact(result(), masked=False), reports, 12)
+    path = evidence.write(every_line(result(), masked=False), reports, 12)
     os.utime(files.path(reports, 12), (0, 0))
     assert files.prune(reports, before=b.NOW - timedelta(days=90)) == 1
     assert not path.exists()

@@ -15,6 +15,7 @@ from reconcile.core import phones
 from reconcile.errors import UsageError
 from reconcile.model import Exit, Outcome, Status, Verdict
 from reconcile.report import evidence, explain, files, mask
+from reconcile.report.lines import line
 from reconcile.report.model import ContactPart, CountsPart, Report, RunPart, TrendPart
 
 NO_COUNTS = dict.fromkeys(("matched", "waiting", "review", "delete", "deleted"), 0)
@@ -139,7 +140,7 @@ def test_no_number_is_passed_over_because_of_how_it_ends(cell, typed):
 def reports(tmp_path):
     """Run 1: two contacts with evidence, one of them in the report."""
     files.write(report(ANN), tmp_path)
-    evidence.write([JO, ANN], tmp_path, 1)
+    evidence.write(map(line, [JO, ANN]), tmp_path, 1)
     return tmp_path
 
 
@@ -153,7 +154,7 @@ def test_all_who_may_be_meant_are_told_the_best_first(reports):
     same = JO.model_copy(update={"id": 9, "name": "Jo Doe"})
     initial = JO.model_copy(update={"id": 8, "name": "J. Doe"})
     company = JO.model_copy(update={"id": 3, "name": "Max New", "company": "Doe, Jo AG"})
-    evidence.write([company, JO, initial, same, ANN], reports, 1)
+    evidence.write(map(line, [company, JO, initial, same, ANN]), reports, 1)
     found = explain.explain(reports, who("Jo Doe"))
     assert ids(found) == [(9, "name"), (7, "name"), (8, "name"), (3, "company")]
 
@@ -161,7 +162,7 @@ def test_all_who_may_be_meant_are_told_the_best_first(reports):
 def test_the_latest_run_with_evidence_is_asked_unless_one_is_named(reports):
     files.write(report(ANN, run=2), reports)
     files.write(report(run=10_000_000), reports)
-    evidence.write([ANN], reports, 10_000_000)
+    evidence.write(map(line, [ANN]), reports, 10_000_000)
     assert explain.explain(reports, who("Ann Lee")).run == 10_000_000
     assert explain.explain(reports, who("Jo Doe"), 1).run == 1
     with pytest.raises(UsageError, match=r"^No contact of run 10000000 is found by this\.$"):
@@ -180,7 +181,7 @@ def test_a_run_without_evidence_says_that_it_knows_no_matched_contacts(reports):
 def test_a_masked_run_is_asked_by_ids_only(reports, said):
     """`None` is a report of a version that did not say whether it is masked."""
     files.write(report(mask.contact(ANN), masked=said), reports)
-    evidence.write([mask.contact(JO), mask.contact(ANN)], reports, 1)
+    evidence.write(map(line, [mask.contact(JO), mask.contact(ANN)]), reports, 1)
     found = explain.explain(reports, who("4711"))
     assert (ids(found), found.masked) == ([(4711, "id"), (7, "crm_id")], True)
     for typed in ("Jo Doe", "J. D.", "jo.doe@acme.example", "030 1234567", "567", "ACME"):
@@ -191,7 +192,7 @@ def test_a_masked_run_is_asked_by_ids_only(reports, said):
 def test_a_contact_that_is_called_by_initials_is_no_mask(reports):
     initials = ANN.model_copy(update={"name": "A. L.", "numbers": ()})
     files.write(report(initials), reports)
-    evidence.write([initials], reports, 1)
+    evidence.write(map(line, [initials]), reports, 1)
     assert explain.explain(reports, who("Ann Lee")).masked is False
 
 
@@ -233,7 +234,7 @@ def test_the_story_of_a_contact_is_told_over_the_nights(tmp_path):
     for run, part in enumerate(nights, 1):
         trend = (TrendPart(run=run, finished_at=b.NOW, status=Status.CLEAN, **NO_COUNTS),)
         files.write(report(run=run, trend=trend), tmp_path)
-        evidence.write(filter(None, (part, ANN)), tmp_path, run)
+        evidence.write(map(line, filter(None, (part, ANN))), tmp_path, run)
     files.write(report(run=8), tmp_path)  # without a plan, so without evidence
     (found,) = explain.explain(tmp_path, who("7")).contacts
     assert [(c.first, c.last, c.said, c.reason, c.name) for c in found.story] == [
@@ -261,7 +262,7 @@ def test_the_story_of_a_contact_is_told_over_the_nights(tmp_path):
 
 
 def test_the_story_is_left_out_where_many_are_meant(reports):
-    evidence.write([JO.model_copy(update={"id": i}) for i in range(1, 5)], reports, 1)
+    evidence.write(map(line, [JO.model_copy(update={"id": i}) for i in range(1, 5)]), reports, 1)
     found = explain.explain(reports, who("Jo Maria Doe"))
     assert [each.story for each in found.contacts] == [()] * 4
 
@@ -269,6 +270,6 @@ def test_the_story_is_left_out_where_many_are_meant(reports):
 def test_a_damaged_night_is_left_out_of_the_story(reports):
     evidence.path(reports, 1).write_bytes(b"\x1f\x8b")
     files.write(report(run=2), reports)
-    evidence.write([JO], reports, 2)
+    evidence.write(map(line, [JO]), reports, 2)
     (found,) = explain.explain(reports, who("7")).contacts
     assert [(c.first, c.said) for c in found.story] == [(2, "matched")]

@@ -12,6 +12,7 @@ from reconcile.model import Verdict
 from reconcile.report import evidence, files
 from reconcile.report.build import build, every_contact
 from reconcile.report.forget import forget
+from reconcile.report.lines import line
 from reconcile.report.model import ContactPart, DriftPart, DuplicatePart, MissingPart
 
 OTHER = ContactPart(
@@ -41,7 +42,7 @@ def reports(tmp_path):
     }
     contacts = (*made.contacts, OTHER)
     files.write(made.model_copy(update={**lists, "contacts": contacts}), tmp_path)
-    evidence.write([*every_contact(result(), masked=False), OTHER], tmp_path, 12)
+    evidence.write(map(line, [*every_contact(result(), masked=False), OTHER]), tmp_path, 12)
     return tmp_path
 
 
