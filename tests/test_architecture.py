@@ -46,6 +46,7 @@ BRACKETS = {
     "pyarrow": {"crm", "core/phone_columns.py", "core/text_columns.py"} | MATCHER,
     "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
+    "msgspec": {"pbx"},
     "sqlalchemy": {"store", "crm/sources/sql.py"},
     "fsspec": {"crm/sources/remote.py"},
     "sshfs": {"crm/sources/remote.py"},

@@ -58,7 +58,7 @@ class Lanes:
     def __exit__(self, *_: object) -> None:
         with self._freed:
             self._busy -= 1
-            self._freed.notify()
+            self._freed.notify_all()
 
     def halve(self) -> None:
         """Use half as many from now on, and at least one."""
