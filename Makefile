@@ -79,6 +79,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/against_peers.py
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/deleting.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/small.py
 	$(BIN)/python benchmarks/results.py
 

@@ -7,6 +7,7 @@ are files.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from contextlib import contextmanager
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from reconcile.pbx.connection import Connection
     from reconcile.pbx.session import Session
 
-URL = "https://pbx.example.com:5001"
+URL = f"https://pbx-{os.getpid()}.example.com:5001"
+"""One of its own for each process: there is one run per PBX on a machine."""
 EXPORT = "contacts.csv"
 PAGES = "pages.json"
-_PLACES = "places.json"
+PLACES = "places.json"
 _STEP = PAGE_SIZE - 1
 """From one window to the next: each begins with the last contact of the one before."""
 _EMPTY = ("Title", "Department", "Tag", "Mobile2", "Home", "Business2", "Other", "Pager")
@@ -59,7 +61,7 @@ def write(folder: Path, rows: int, count: int) -> int:
             body = json.dumps({"@odata.count": len(listed), "value": page}, separators=(",", ":"))
             places[str(start)] = file.tell()
             file.write(body.encode() + b"\n")
-    (folder / _PLACES).write_text(json.dumps(places), "utf-8")
+    (folder / PLACES).write_text(json.dumps(places), "utf-8")
     return len(listed)
 
 
@@ -73,7 +75,7 @@ class Pages:
     def __init__(self, folder: Path, connection: Connection) -> None:
         self.connection = connection
         self._path = folder / PAGES
-        self._places: dict[str, int] = json.loads((folder / _PLACES).read_text("utf-8"))
+        self._places: dict[str, int] = json.loads((folder / PLACES).read_text("utf-8"))
 
     def get(self, target: str, *, expected: object = ()) -> Reply:
         """The page from there on, or how many there are."""

@@ -16,6 +16,7 @@ TITLES = {
     "against_peers": "Against what people write themselves",
     "listing": "Listing 100,000 contacts: the ideal to ours",
     "deleting": "500 guarded deletes: the ideal to ours",
+    "report": "The files of a report with 20,000 rows",
     "small": "Small and often",
 }
 ASKED = {
@@ -23,6 +24,7 @@ ASKED = {
     "against_peers": "processor seconds, plain pandas and ours; by the clock, ours and the script",
     "listing": "seconds that the latency alone would take, and ours",
     "deleting": "seconds that the latency alone would take, and ours",
+    "report": "processor seconds of the page and of its run; bytes, memory at most and the text",
     "small": "seconds, ours and what it is compared with",
 }
 HEAD = """# What the benchmarks measured

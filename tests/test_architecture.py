@@ -47,6 +47,7 @@ BRACKETS = {
     "pyarrow": {"crm", "report/lines.py"} | COLUMNS | MATCHER,
     "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
+    "msgspec": {"pbx"},
     "sqlalchemy": {"store", "crm/sources/sql.py"},
     "fsspec": {"crm/sources/remote.py"},
     "sshfs": {"crm/sources/remote.py"},

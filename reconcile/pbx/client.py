@@ -192,8 +192,7 @@ class PbxWriter:
         return odata.parse_contact(reply.body, etag_header=reply.etag)[0]
 
     def _send(self, method: str, path: str, **content: Any) -> Reply:  # noqa: ANN401 - as httpx
-        url = f"{self._session.connection.url}{path}"
-        request = self._client.build_request(method, url, **content)
+        request = self._client.build(method, path, **content)
         with self._session.lanes:
             return self._session.once(self._client, request)
 

@@ -10,12 +10,13 @@ none can lead to another origin, to the same page again, or past contacts.
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import pairwise
+from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconcile.errors import PbxUntrusted
 from reconcile.pbx import odata
@@ -24,6 +25,7 @@ from reconcile.pbx.odata import CONTACTS, PAGE_SIZE, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from reconcile.pbx.session import Session
     from reconcile.pbx.transport import Reply
@@ -108,6 +110,69 @@ class Volume:
             limit = max(_MAX_BYTES, self._answers * _PAGE_BYTES)
         if self._received > limit:
             raise _contradiction(f"sent more than {limit >> 20} MiB of contacts")
+
+
+class _Asked:
+    """What lanes ask for, a little ahead; it is understood elsewhere, while they ask on."""
+
+    def __init__(self, lanes: int) -> None:
+        self._pool = ThreadPoolExecutor(lanes)
+        self._running: dict[Future[Reply | Page], int] = {}
+        self._done: SimpleQueue[Future[Reply | Page]] = SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __len__(self) -> int:
+        """How many answers are still to be taken."""
+        return len(self._running)
+
+    def begin(self, at: int, work: Callable[..., Reply | Page], *what: object) -> None:
+        """Let the next free lane do it."""
+        future = self._pool.submit(work, *what)
+        self._running[future] = at
+        future.add_done_callback(self._done.put)
+
+    def next(self) -> tuple[int, Reply | Page]:
+        """Wait for an answer, and give where it belongs, too; raises what its lane raised."""
+        future = self._done.get()
+        return self._running.pop(future), future.result()
+
+
+class _Windows:
+    """What came by `$skip`, joined in its order as far as nothing is missing in between."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._ids: dict[int, Sequence[int]] = {}
+        """By where the window begins."""
+        self._waiting: dict[int, Page] = {}
+        self._next = 0
+        self._joined = odata.Growing()
+
+    def add(self, at: int, page: Page) -> None:
+        """Raises _Mismatch unless it joins its neighbours, as far as they are read."""
+        self._ids[at] = page.ids
+        self._check_seams(at)
+        self._waiting[at] = odata.section(page, 1 if at else 0)
+        while (ready := self._waiting.pop(self._next, None)) is not None:
+            self._joined.add(ready)
+            self._next += self._step
+
+    def whole(self) -> Page:
+        """All windows as one, when there is none to come any more, and so none missing."""
+        return self._joined.whole()
+
+    def _check_seams(self, at: int) -> None:
+        step = self._step
+        for left, right in pairwise(self._ids.get(each) for each in (at - step, at, at + step)):
+            if left is None or right is None:
+                continue
+            if right[:1] != (left[-1:] if len(left) > step else []):
+                raise _Mismatch(_MOVED)
 
 
 class Listing:
@@ -236,34 +301,39 @@ class Listing:
         is added moves everything between them, and that shows at the seam.
         """
         step, lanes = self._page_size - 1, self._session.connection.concurrency
-        windows: dict[int, Page] = {}
-        running: dict[Future[Page], int] = {}
-        start = read = 0
-        ended = False
-        pool = ThreadPoolExecutor(lanes)
-        try:
-            while running or not ended:
-                while not ended and len(running) < 2 * lanes and _reaches(start, count, running):
-                    running[pool.submit(self._window, start, None if start else first)] = start
+        windows = _Windows(step)
+        start, read, ended = step, 0, False
+        with _Asked(lanes) as asked:
+            asked.begin(0, self._window, 0, first)
+            while asked or not ended:
+                while not ended and len(asked) < 2 * lanes and _reaches(start, count, asked):
+                    asked.begin(start, self._reply_from, start, self._page_size)
                     start += step
-                for window in wait(running, return_when=FIRST_COMPLETED).done:
-                    at, page = running.pop(window), window.result()
-                    windows[at] = page
-                    _check_seams(windows, at, step)
-                    ended = ended or len(page) < self._page_size
-                    read = _bounded(read + len(page))
-                    progress(min(read, count or read), count or read)
-        finally:
-            pool.shutdown(cancel_futures=True)
-        return [odata.section(windows[at], 1 if at else 0) for at in sorted(windows)]
+                at, came = asked.next()
+                if (page := self._arrived(asked, at, came)) is None:
+                    continue
+                windows.add(at, page)
+                ended = ended or len(page) < self._page_size
+                read = _bounded(read + len(page))
+                progress(min(read, count or read), count or read)
+        return [windows.whole()]
 
-    def _window(self, start: int, page: Page | None) -> Page:
+    def _arrived(self, asked: _Asked, at: int, came: Reply | Page) -> Page | None:
+        """The window, or None if the rest of it had to be asked for."""
+        if isinstance(came, Page):
+            return came
+        page = odata.parse_page(came.body)
+        if 0 < len(page) < self._page_size:
+            asked.begin(at, self._window, at, page)
+            return None
+        return odata.section(page, 0, self._page_size)
+
+    def _window(self, start: int, page: Page) -> Page:
         """A page of contacts from `start` on, in however many parts the server sends it."""
-        page = page or self._from(start, self._page_size)
         while 0 < len(page) < self._page_size:
             seam = min(len(page) - 1, 1)
             at = len(page) - seam
-            part = self._from(start + at, self._page_size - at)
+            part = odata.parse_page(self._reply_from(start + at, self._page_size - at).body)
             if part.ids[:seam] != page.ids[at:] or (part and not seam):
                 raise _Mismatch(_MOVED)
             if len(part) == seam:
@@ -273,12 +343,12 @@ class Listing:
             page = odata.concat([page, odata.section(part, seam)])
         return odata.section(page, 0, self._page_size)
 
-    def _from(self, position: int, top: int) -> Page:
+    def _reply_from(self, position: int, top: int) -> Reply:
         """Some PBXs refuse a great `$skip` only, so that is a matter of the way of reading."""
         reply = self._reply(_options_at(position), top=top)
         if reply.status != HTTPStatus.OK:
             raise _Mismatch(f"it refused the contacts from position {position} on")
-        return odata.parse_page(reply.body)
+        return reply
 
     # ------------------------------------------------------------------ by key
 
@@ -359,22 +429,13 @@ def _options_at(position: int) -> dict[str, str | int]:
     return {"skip": position, "orderby": "Id"}
 
 
-def _reaches(start: int, count: int | None, running: Mapping[Future[Page], int]) -> bool:
+def _reaches(start: int, count: int | None, asked: _Asked) -> bool:
     """Whether to ask for a window now: within the count, or if everything before is known."""
-    return count is None or start <= count or not running
+    return count is None or start <= count or not asked
 
 
 def _rises(after: int, page: Page) -> bool:
     return all(left < right for left, right in pairwise([after, *page.ids]))
-
-
-def _check_seams(windows: Mapping[int, Page], at: int, step: int) -> None:
-    """Raise _Mismatch unless a window joins its neighbours, as far as they are read."""
-    for left, right in pairwise(windows.get(each) for each in (at - step, at, at + step)):
-        if left is None or right is None:
-            continue
-        if right.ids[:1] != (left.ids[-1:] if len(left) > step else []):
-            raise _Mismatch(_MOVED)
 
 
 def _bounded(read: int) -> int:

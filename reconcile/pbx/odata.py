@@ -19,6 +19,8 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from reconcile.errors import PbxUntrusted
 from reconcile.model import Contact
 
@@ -46,10 +48,13 @@ _MAX_TITLE: Final = 80
 _MAX_DETAILS: Final = 10
 _UNDECODABLE: Final = "\ufffd"
 _MAX_RETRY_DIGITS: Final = 9
+_ORDINARY: Final = msgspec.json.Decoder()
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """An escape that may be half a surrogate pair."""
 _ETAG: Final = re.compile(r'(?:W/)?"[ \x21\x23-\x7e]*"|[\x21\x23-\x2b\x2d-\x7e]+')
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_NULL: Final = frozenset({NoneType})
+_NULL_OR_TEXT: Final = frozenset({str, NoneType})
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
 _LITERAL: Final = re.compile(r"'(?:[^']|'')*'?")
 _TOP_LIMIT: Final = re.compile(r"limit of '([0-9]{1,6})' for Top query")
@@ -153,13 +158,29 @@ def parse_page(body: bytes) -> Page:
     entities = document.get("value")
     if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
         raise _untrusted("a listing without a list of contacts in `value`")
+    values, absent = _transposed(entities), [None] * len(entities)
     return Page(
-        ids=[_id_of(entity) for entity in entities],
-        etags=[usable_etag(entity.get("@odata.etag")) for entity in entities],
-        columns=_columns(entities),
+        ids=_ids(values.pop("Id", absent)),
+        etags=list(map(usable_etag, values.get("@odata.etag", absent))),
+        columns={
+            name: _texts(column, len(body))
+            for name, column in values.items()
+            if not _is_annotation(name)
+        },
         count=_count_of(document),
         has_more=bool(document.get("@odata.nextLink")),
     )
+
+
+def _transposed(entities: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
+    """The values by property; nearly always all entities have the same ones in the same order."""
+    names = list(entities[0]) if entities else []
+    if all(map(names.__eq__, map(list, entities))):
+        _check_properties(names)
+        return dict(zip(names, zip(*map(dict.values, entities), strict=True), strict=True))
+    every = set[str]().union(*entities)
+    _check_properties(every)
+    return {name: list(map(methodcaller("get", name), entities)) for name in every}
 
 
 def section(page: Page, start: int, stop: int | None = None) -> Page:
@@ -173,23 +194,42 @@ def section(page: Page, start: int, stop: int | None = None) -> Page:
     )
 
 
+class Growing:
+    """Pages that become one, each taken in as it comes."""
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._etags: list[str] = []
+        self._columns: dict[str, list[str]] = {}
+
+    def add(self, page: Page) -> None:
+        """The next page; a property that it has not is empty there."""
+        for name in page.columns.keys() - self._columns.keys():
+            self._columns[name] = [""] * len(self._ids)
+        for name, column in self._columns.items():
+            column.extend(page.columns.get(name) or [""] * len(page))
+        self._ids += page.ids
+        self._etags += page.etags
+
+    def whole(self) -> Page:
+        """All of it, in the order in which it came."""
+        return Page(ids=self._ids, etags=self._etags, columns=self._columns)
+
+
 def concat(pages: Sequence[Page]) -> Page:
     """All pages as one, in their order."""
-    names = sorted({name for page in pages for name in page.columns})
-    return Page(
-        ids=[contact_id for page in pages for contact_id in page.ids],
-        etags=[tag for page in pages for tag in page.etags],
-        columns={
-            name: [text for page in pages for text in page.columns.get(name) or [""] * len(page)]
-            for name in names
-        },
-    )
+    if len(pages) == 1:
+        return pages[0]
+    growing = Growing()
+    for page in pages:
+        growing.add(page)
+    return growing.whole()
 
 
 def merge(pages: Sequence[Page]) -> Page:
     """All pages as one, in ascending order of Id, without columns that nobody fills."""
     whole = concat(pages)
-    columns = {name: texts for name, texts in whole.columns.items() if any(texts)}
+    columns = {name: texts for name, texts in sorted(whole.columns.items()) if any(texts)}
     return _sorted(Page(ids=whole.ids, etags=whole.etags, columns=columns))
 
 
@@ -252,8 +292,7 @@ def version_of(header: str | None) -> str:
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body, parse_constant=_no_constant)
-        document = _whole(document) if _SURROGATE.search(body) else document
+        document = _json(body)
     except (ValueError, RecursionError) as error:
         said = explain(body)
         raise _untrusted(said.text or "nothing where JSON belongs") from error
@@ -262,6 +301,19 @@ def _document(body: bytes) -> dict[str, Any]:
     if "error" in document and not {"value", "Id"} & document.keys():
         raise _untrusted(f"success with an error inside: {explain(body).text}")
     return document
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """What a body says. Raises ValueError or RecursionError.
+
+    msgspec reads what is ordinary, in less than half of json's time, and reads nothing that json
+    reads otherwise; of what it refuses, json is the judge.
+    """
+    try:
+        return _ORDINARY.decode(body)
+    except (ValueError, RecursionError):
+        document = json.loads(body, parse_constant=_no_constant)
+        return _whole(document) if _SURROGATE.search(body) else document
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -295,10 +347,13 @@ def _is_id(value: object) -> bool:
 
 
 def _id_of(entity: Mapping[str, Any]) -> int:
-    value = entity.get("Id")
-    if not _is_id(value):
+    return _ids([entity.get("Id")])[0]
+
+
+def _ids(values: Sequence[Any]) -> list[int]:
+    if not all(map(_is_id, values)):
         raise _untrusted("a contact without a proper Id")
-    return int(value)  # type: ignore[arg-type]  # _is_id has just proved that it is an int
+    return list(values)
 
 
 def _count_of(document: Mapping[str, Any]) -> int | None:
@@ -310,24 +365,18 @@ def _is_annotation(name: str) -> bool:
     return "@" in name or name.startswith("odata.")
 
 
-def _columns(entities: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[str]]:
-    names: set[str] = set().union(*entities)
-    _check_properties(names)
-    return {
-        name: _bounded(_texts(list(map(methodcaller("get", name), entities))))
-        for name in names
-        if name != "Id" and not _is_annotation(name)
-    }
+def _texts(values: Sequence[Any], size: int) -> Sequence[str]:
+    """A column as text; in nearly every one there is nothing but text and null.
 
-
-def _texts(values: list[Any]) -> list[str]:
-    """A column as text; in nearly every one there is nothing but text and null."""
+    `size` is how many bytes brought it: no text has more characters. Raises PbxUntrusted.
+    """
     kinds = set(map(type, values))
-    if kinds <= {NoneType}:
+    if kinds <= _NULL:
         return [""] * len(values)
-    if kinds <= {str, NoneType}:
-        return [value or "" for value in values] if NoneType in kinds else values
-    return [_text(value) for value in values]
+    if not kinds <= _NULL_OR_TEXT:
+        return _bounded([_text(value) for value in values])
+    texts = [value or "" for value in values] if NoneType in kinds else list(values)
+    return texts if size <= MAX_TEXT else _bounded(texts)
 
 
 def _check_properties(names: Collection[str]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
+import httpx
+
 from reconcile.errors import PbxUnreachable
 from reconcile.pbx import odata
 from reconcile.pbx.auth import TokenAuth
@@ -17,18 +19,16 @@ from reconcile.pbx.trace import TracedTransport
 from reconcile.pbx.transport import (
     READING,
     TOKEN_PATH,
+    Client,
     Reply,
     Rules,
     exchange,
-    open_client,
     open_wire,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
-
-    import httpx
 
     from reconcile.pbx.connection import Connection
     from reconcile.pbx.trace import Trace
@@ -38,6 +38,8 @@ _FIRST_WAIT: Final = 0.5
 """Seconds before the second try; doubled before the third."""
 _MAX_WAIT: Final = 60.0
 """Seconds that one request may spend waiting between its tries."""
+_UNSIGNED: Final = httpx.Auth()
+"""Sends a request as it is."""
 
 
 class Lanes:
@@ -78,8 +80,7 @@ class Session:
         self.lanes = Lanes(connection.concurrency)
         self.version = ""
         """As the last answer that named one had it."""
-        self.server_time: datetime | None = None
-        """The Date of the last answer."""
+        self._last: Reply | None = None
         self._sleep = sleep
         self._wire: httpx.BaseTransport = open_wire(connection)
         if trace is not None:
@@ -87,13 +88,18 @@ class Session:
         self._auth = TokenAuth(connection, self._post_token)
         self._reading = self.client(READING)
 
+    @property
+    def server_time(self) -> datetime | None:
+        """The Date of the last answer, in UTC; None without one."""
+        return self._last.date if self._last else None
+
     def close(self) -> None:
         """Close the connections, those of writers too."""
         self._wire.close()
 
-    def client(self, rules: Rules) -> httpx.Client:
+    def client(self, rules: Rules) -> Client:
         """A client for these methods and paths, on this session's connections and token."""
-        return open_client(self._wire, self.connection, rules)
+        return Client(self._wire, self.connection, rules)
 
     def get(self, target: str, *, expected: Collection[int] = (200,)) -> Reply:
         """GET a path; tried again, within bounds, for what may be over in a moment.
@@ -115,19 +121,19 @@ class Session:
                 self._sleep(wait)
         return self._get_once(target, expected)
 
-    def once(self, client: httpx.Client, request: httpx.Request, *, signed: bool = True) -> Reply:
+    def once(self, client: Client, request: httpx.Request, *, signed: bool = True) -> Reply:
         """Send a request once and give its answer, whatever the status; else raise PbxError."""
-        auth = self._auth if signed else None
+        auth = self._auth if signed else _UNSIGNED
         try:
             reply = exchange(client, request, auth=auth, secret=self.connection.client_secret)
         except HTTPX_ERRORS as error:
             raise from_exception(error, self.connection) from error
         self.version = odata.version_of(reply.headers.get(odata.VERSION_HEADER)) or self.version
-        self.server_time = reply.date
+        self._last = reply
         return reply
 
     def _get_once(self, target: str, expected: Collection[int]) -> Reply:
-        request = self._reading.build_request("GET", f"{self.connection.url}{target}")
+        request = self._reading.build("GET", target)
         with self.lanes:
             reply = self.once(self._reading, request)
         if reply.status not in expected:
@@ -135,8 +141,7 @@ class Session:
         return reply
 
     def _post_token(self, form: Mapping[str, str]) -> Reply:
-        url = f"{self.connection.url}{TOKEN_PATH}"
-        request = self._reading.build_request("POST", url, data=dict(form))
+        request = self._reading.build("POST", TOKEN_PATH, data=dict(form))
         return self.once(self._reading, request, signed=False)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 import httpx
@@ -52,6 +52,15 @@ READING: Final[Rules] = frozenset(
     }
 )
 WRITING: Final[Rules] = frozenset({("DELETE", CONTACT_PATTERN), ("POST", _CONTACTS)})
+
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    # A proxy that compresses weakens the ETag; a bomb needs compression.
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "User-Agent": f"reconcile/{__version__}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,33 +161,59 @@ def open_wire(connection: Connection) -> httpx.HTTPTransport:
     return wire
 
 
-def open_client(wire: httpx.BaseTransport, connection: Connection, rules: Rules) -> httpx.Client:
-    """A client behind a gate of its own."""
-    _quieten()
-    return httpx.Client(
-        transport=Gate(wire, connection, rules),
-        timeout=connection.timeout,
-        trust_env=False,
-        follow_redirects=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        headers={
-            "User-Agent": f"reconcile/{__version__}",
-            "Accept": "application/json",
-            # A proxy that compresses weakens the ETag; a bomb needs compression.
-            "Accept-Encoding": "identity",
-        },
-    )
+class Client:
+    """Builds requests and sends them through a gate of its own.
+
+    httpx's own client would follow redirects and keep cookies, which we don't want, and take a
+    quarter of the time of a request for finding out that there is nothing to follow or keep.
+    """
+
+    def __init__(self, wire: httpx.BaseTransport, connection: Connection, rules: Rules) -> None:
+        _quieten()
+        self._gate = Gate(wire, connection, rules)
+        self._base = connection.url
+        self._headers = httpx.Headers(_HEADERS)
+        self._extensions = {"timeout": httpx.Timeout(connection.timeout).as_dict()}
+
+    def build(self, method: str, path: str, **content: Any) -> httpx.Request:  # noqa: ANN401 - as httpx
+        """A request to the PBX; `headers`, `json` and `data` are httpx's."""
+        headers = self._headers.copy()
+        headers.update(content.pop("headers", None))
+        return httpx.Request(
+            method, self._base + path, headers=headers, extensions=self._extensions, **content
+        )
+
+    def send(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
+        """The answer, read whole, to the last request of the auth's flow.
+
+        Raises what httpx and the gate raise.
+        """
+        flow = auth.sync_auth_flow(request)
+        try:
+            response = self._answer(next(flow))
+            with suppress(StopIteration):
+                while True:
+                    response = self._answer(flow.send(response))
+        finally:
+            flow.close()
+        return response
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        response = self._gate.handle_request(request)
+        try:
+            response.read()
+        finally:
+            response.close()
+        return response
 
 
-def exchange(
-    client: httpx.Client, request: httpx.Request, *, auth: httpx.Auth | None, secret: str
-) -> Reply:
+def exchange(client: Client, request: httpx.Request, *, auth: httpx.Auth, secret: str) -> Reply:
     """Send one request and read the whole answer.
 
     Raises what httpx and the gate raise. An answer that will be quoted loses the secret and the
     token, should it echo them.
     """
-    response = client.send(request, auth=auth)
+    response = client.send(request, auth)
     body = response.content
     if not response.is_success or not body.lstrip().startswith(b"{"):
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -60,7 +60,7 @@ def write(report: Report, directory: Path) -> Path:
 def put(report: Report, path: Path) -> None:
     """Write the report to the file."""
     with whole(path) as file:
-        file.write(report.to_json().encode())
+        file.writelines(piece.encode() for piece in report.json_pieces())
 
 
 def put_page(report: Report, path: Path) -> None:

@@ -35,7 +35,7 @@ def write(report: Report, out: TextIO, form: str, *, full: bool = False, page: s
             with utf8(out.buffer) as file:
                 markdown.render(report, file, full=full)
         case "json":
-            out.write(report.to_json())
+            out.writelines(report.json_pieces())
         case _:
             from reconcile.report import text
 

@@ -7,9 +7,9 @@ from a report.json is validated by the same model.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter
 
 from reconcile.model import (
     Acceptance,
@@ -23,6 +23,9 @@ from reconcile.model import (
     Verdict,
 )
 from reconcile.report.inert import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class _Part(BaseModel):
@@ -232,4 +235,42 @@ class Report(_Part):
 
     def to_json(self) -> str:
         """The content of report.json."""
-        return json_text(self.model_dump_json(indent=2, by_alias=True)) + "\n"
+        return "".join(self.json_pieces())
+
+    def json_pieces(self) -> Iterator[str]:
+        """The content of report.json a piece at a time, as one may have a million rows."""
+        rows: dict[str, tuple[_Part, ...]] = {name: getattr(self, name) for name in _LONG}
+        shell = self.model_copy(update=dict.fromkeys(_LONG, ()))
+        if self.previous:
+            rows[_CHANGES] = self.previous.changes
+            previous = self.previous.model_copy(update={"changes": ()})
+            shell = shell.model_copy(update={"previous": previous})
+        rest = shell.model_dump_json(indent=2, by_alias=True) + "\n"
+        for name, parts in rows.items():
+            before, place, rest = rest.partition(f'\n{_margin(name)}"{name}": [')
+            yield json_text(before + place)
+            yield from _row_pieces(parts, _margin(name))
+        yield json_text(rest)
+
+
+_LONG: Final = ("contacts", "drift", "missing", "duplicates")
+"""The lists of a report that may be long, in its order."""
+_CHANGES: Final = "changes"
+"""The last of them, which stands in `previous`."""
+_AT_ONCE: Final = 500
+"""Rows that are written together."""
+_ROWS: Final = TypeAdapter(tuple[SerializeAsAny[_Part], ...])
+
+
+def _margin(name: str) -> str:
+    return "    " if name == _CHANGES else "  "
+
+
+def _row_pieces(rows: tuple[_Part, ...], margin: str) -> Iterator[str]:
+    """What stands between the brackets. JSON has no line end in a text: each line gets a margin."""
+    for at in range(0, len(rows), _AT_ONCE):
+        text = _ROWS.dump_json(rows[at : at + _AT_ONCE], indent=2).decode()
+        inside = text.removeprefix("[").removesuffix("\n]").replace("\n", f"\n{margin}")
+        yield json_text(f",{inside}" if at else inside)
+    if rows:
+        yield f"\n{margin}"

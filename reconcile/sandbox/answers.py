@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Literal
 
     from starlette.requests import Request
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from reconcile.sandbox.switches import Switches
 
 _JSON: Final = "application/json; charset=utf-8"
+_PREFIXES: Final = {"weak": "W/", "strong": "", "none": None}
 
 
 def json_answer(
@@ -40,7 +40,7 @@ def unauthorized() -> Response:
 
 def etag(row: Row, switches: Switches) -> str:
     """The contact's entity tag; "" if this PBX issues none."""
-    prefix = {"weak": "W/", "strong": "", "none": None}[switches.etags]
+    prefix = _PREFIXES[switches.etags]
     return "" if prefix is None else f'{prefix}"{row.version}"'
 
 
@@ -64,7 +64,7 @@ def listing(
         head["@odata.count"] = page.count
     if next_link:
         head["@odata.nextLink"] = next_link
-    rows = b",".join(_entity(row, query.select, switches) for row in page.rows)
+    rows = b",".join(_entities(page.rows, query.select, switches))
     body = b'%s,"value":[%s]}' % (_dumps(head)[:-1], rows)
     return Response(body, media_type=_JSON)
 
@@ -74,9 +74,9 @@ def entity(
 ) -> Response:
     """One contact, with its ETag also as a header."""
     head = {"@odata.context": context(request, f"{selected('Contacts', select)}/$entity")}
-    members = (_dumps(head)[1:-1], _entity(row, select, switches)[1:-1])
+    members = (_dumps(head)[1:-1], *(each[1:-1] for each in _entities([row], select, switches)))
     body = b"{%s}" % b",".join(filter(None, members))
-    tag = _emitted(row, switches, "header")
+    tag = etag(row, switches) if switches.etag_emit in {"both", "header"} else ""
     answer = Response(body, status_code=status, media_type=_JSON)
     if tag:
         answer.headers["ETag"] = tag
@@ -96,26 +96,26 @@ def fault(struck: Fault) -> Response:
     return answer
 
 
-def _entity(row: Row, select: Sequence[str], switches: Switches) -> bytes:
-    tag, members = _emitted(row, switches, "body"), _members(row, select, switches)
-    if not tag:
-        return b"{%s}" % members
-    annotation = '"@odata.etag":"{}"'.format(tag.replace('"', '\\"')).encode("ascii")
-    return b"{%s,%s}" % (annotation, members) if members else b"{%s}" % annotation
+def _entities(rows: Sequence[Row], select: Sequence[str], switches: Switches) -> list[bytes]:
+    """Contacts as JSON; what is the same for all of a page is looked at once."""
+    members = _members(rows, select, switches)
+    prefix = _PREFIXES[switches.etags] if switches.etag_emit in {"both", "body"} else None
+    if prefix is None:
+        return [b"{%s}" % each for each in members]
+    head = b'{"@odata.etag":"%s\\"' % prefix.encode()
+    return [
+        b'%s%s\\""%s%s}' % (head, row.version.encode(), b"," if each else b"", each)
+        for row, each in zip(rows, members, strict=True)
+    ]
 
 
-def _emitted(row: Row, switches: Switches, place: Literal["body", "header"]) -> str:
-    """The tag, if this PBX emits it in this place; else ""."""
-    return etag(row, switches) if switches.etag_emit in {"both", place} else ""
-
-
-def _members(row: Row, select: Sequence[str], switches: Switches) -> bytes:
-    """The selected properties as the inside of a JSON object; all as they are stored are ready."""
+def _members(rows: Sequence[Row], select: Sequence[str], switches: Switches) -> list[bytes]:
+    """The selected properties as the inside of JSON objects; all as they are stored are ready."""
     written = _NULLS[switches.null_style]
     if written is None and not select:
-        return row.members
-    fields = {name: row.fields[name] for name in select or row.fields}
-    return _dumps(written(fields) if written else fields)[1:-1]
+        return [row.members for row in rows]
+    fields = ({name: row.fields[name] for name in select or row.fields} for row in rows)
+    return [_dumps(written(each) if written else each)[1:-1] for each in fields]
 
 
 _Fields = dict[str, Any]

@@ -64,8 +64,9 @@ class Sandbox:
             await self._restart(request, messages)
         if messages:
             self._simulation.log.answer(ticket, messages[0]["status"])
-        for message in messages:
-            await send(message)
+        with request.state.transport.joined():
+            for message in messages:
+                await send(message)
         if not messages or messages[-1].get("more_body"):
             await _hang_up(request, has_begun=bool(messages))
 
@@ -136,7 +137,8 @@ class Sandbox:
         stopping = self.stopping
         if latency := self._simulation.switches.latency:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), latency)
+                async with asyncio.timeout(latency):
+                    await stopping.wait()
         return stopping.is_set()
 
     def _gate(self, request: Request) -> ASGIApp:

@@ -8,8 +8,9 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconcile.errors import PbxUntrusted
@@ -33,6 +34,10 @@ json_values = st.recursive(
 
 def body(document: object) -> bytes:
     return json.dumps(document).encode()
+
+
+def readable(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
 def page_of(*ids: int, **columns: list[str]) -> Page:
@@ -505,6 +510,49 @@ def test_a_value_may_have_sixteen_levels_and_no_more(outer: int) -> None:
     assert odata.parse_page(nested(16)).contacts()[0].fields["Tags"]
     with pytest.raises(PbxUntrusted, match="a value of more than 16 levels"):
         odata.parse_page(nested(17))
+
+
+@given(json_values.map(body) | json_values.map(readable) | st.binary(max_size=40))
+@example(b"[NaN, -Infinity]")
+@example(b"[1e400, 123456789012345678901234567890, -0, 1.10, 5e-324]")
+@example(b"\xef\xbb\xbf[1]")
+@example('["utf-16"]'.encode("utf-16"))
+@example(rb'["\ud800", "\ud83d\ude00"]')
+@example(b'["\xed\xa0\x80"]')
+@example(b'{"a": 1, "a": [2]} ')
+@example(b"[" + b"1" * 5000 + b"]")
+def test_the_quick_reader_of_json_reads_nothing_that_pythons_own_reads_otherwise(
+    text: bytes,
+) -> None:
+    try:
+        quickly = msgspec.json.decode(text)
+    except ValueError:
+        return
+    assert repr(quickly) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'\xef\xbb\xbf{"value": [{"Id": 1, "Home": 1e400}]}',
+        '{"value": [{"Id": 1, "Home": 1e400}]}'.encode("utf-16"),
+    ],
+)
+def test_what_the_quick_reader_refuses_is_read_as_ever(text: bytes) -> None:
+    assert odata.parse_page(text).contacts()[0].fields == {"Home": "Infinity"}
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["Home", "Tag", "Email", "Other"]), json_values, max_size=4)
+    )
+)
+def test_a_page_is_the_same_whether_or_not_its_contacts_have_the_same_properties(
+    entities: list[dict[str, Any]],
+) -> None:
+    numbered = [{"Id": at, **entity} for at, entity in enumerate(entities, 1)]
+    page = odata.parse_page(body({"value": numbered}))
+    assert page.contacts() == tuple(map(odata.as_contact, numbered))
 
 
 def test_half_a_surrogate_pair_is_no_text_and_stops_nobody() -> None:

@@ -10,9 +10,23 @@ import builders as b
 import pytest
 
 from reconcile.errors import StateError, UsageError
-from reconcile.model import Exit, Status
+from reconcile.model import Exit, Status, Verdict
 from reconcile.report import files
-from reconcile.report.model import CountsPart, Report, RunPart
+from reconcile.report.inert import json_text
+from reconcile.report.model import (
+    ChangePart,
+    ContactPart,
+    CountsPart,
+    DriftPart,
+    DuplicatePart,
+    MissingPart,
+    PreviousPart,
+    Report,
+    RunPart,
+)
+
+ODD = 'a\u202eb\n  "contacts": [\x9b\U000e0001 "changes": [],'
+"""Looks like what stands between the rows of report.json, and holds what is escaped there."""
 
 
 def report(run_id=3) -> Report:
@@ -52,6 +66,39 @@ def test_a_report_is_written_privately_and_latest_leads_to_it(tmp_path):
         "run-000003",
         "run-000004",
     ]
+
+
+def rows(count):
+    """Every list of a report, so many rows long."""
+    numbers = range(1, count + 1)
+    changes = tuple(ChangePart(id=n, before="", now="review") for n in numbers)
+    return {
+        "headline": ODD,
+        "contacts": tuple(
+            ContactPart(id=n, verdict=Verdict.REVIEW, reason=ODD, numbers=("1", "2"))
+            for n in numbers
+        ),
+        "drift": tuple(DriftPart(id=n, crm_id=ODD, field="x", crm="", pbx=ODD) for n in numbers),
+        "missing": tuple(MissingPart(crm_id="", row=n, name=ODD, company="") for n in numbers),
+        "duplicates": tuple(DuplicatePart(crm_id="", name="", ids=(n, n)) for n in numbers),
+        "previous": PreviousPart(run=3, finished_at=b.NOW, changes=changes),
+    }
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1000])
+def test_a_report_written_in_pieces_is_the_same_as_in_one(tmp_path, count):
+    whole = report().model_copy(update=rows(count))
+    files.put(whole, tmp_path / "report.json")
+    text = (tmp_path / "report.json").read_bytes().decode()
+    assert text == whole.to_json()
+    assert text == json_text(whole.model_dump_json(indent=2, by_alias=True)) + "\n"
+    assert Report.model_validate_json(text) == whole
+
+
+def test_no_piece_of_a_long_report_is_long():
+    whole = report().model_copy(update=rows(5000))
+    pieces = list(whole.json_pieces())
+    assert 10 * max(map(len, pieces)) < sum(map(len, pieces))
 
 
 def test_the_page_of_a_report_is_named_as_seen_from_here_if_there_is_one(tmp_path, monkeypatch):
