@@ -113,11 +113,13 @@ def _uncollected() -> Iterator[None]:
     What a plan is made of has next to none; but for every so many new texts and rows Python looks
     through all that were made before. Memory is freed all the same, when it is let go.
     """
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 @_uncollected()
