@@ -32,9 +32,13 @@ def stop_file(config: Config) -> str:
 
 def wanted(session: Session) -> Held | None:
     """Whether a person wants that nothing is deleted now."""
-    if name := stop_file(session.config):
+    return _wanted(session.config, session.ledger.frozen(now=session.now()))
+
+
+def _wanted(config: Config, freeze: Freeze | None) -> Held | None:
+    if name := stop_file(config):
         return Held(why=f"the file {name} is there", exit_code=Exit.APPROVAL)
-    if freeze := session.ledger.frozen(now=session.now()):
+    if freeze:
         why = f"deletes are frozen until {freeze.until:%Y-%m-%d %H:%M UTC} by {freeze.frozen_by}"
         return Held(why=why, exit_code=Exit.APPROVAL)
     return None
@@ -55,14 +59,14 @@ def held(session: Session, *, run_id: int, read_at: datetime) -> Held | None:
     if not session.locked():
         why = "the lock is no longer this run's"
         return Held(why=why, exit_code=Exit.LOCKED)
-    newest = session.ledger.newest_run()
+    newest, freeze = session.ledger.standing(now=session.now())
     if newest != run_id:
         return Held(why=f"run {newest} has begun since", exit_code=Exit.LOCKED)
     age = session.now() - read_at
     if not timedelta() <= age <= MAX_AGE:
         why = f"both sides were read at {read_at:%Y-%m-%d %H:%M UTC}, not within the last hour"
         return Held(why=why, exit_code=Exit.PARTIAL)
-    return wanted(session)
+    return _wanted(session.config, freeze)
 
 
 def freeze_once(config: Config, world: World, *, until: str, why: str) -> str:

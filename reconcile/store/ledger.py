@@ -228,7 +228,7 @@ class Ledger:
                 deleted_last_week=rows.deleted_last_week(connection, now),
                 unresolved=tuple(rows.actions(connection, unresolved=True)),
                 manifests=rows.manifests(connection),
-                freeze=rows.freeze(connection, now),
+                freeze=rows.standing(connection, now)[1],
                 protections=tuple(rows.protections(connection)),
             )
 
@@ -444,12 +444,12 @@ class Ledger:
     def frozen(self, *, now: datetime) -> Freeze | None:
         """The freeze that holds now."""
         with self._reading() as connection:
-            return rows.freeze(connection, now)
+            return rows.standing(connection, now)[1]
 
-    def newest_run(self) -> int:
-        """The number of the newest run; 0 if there was none."""
+    def standing(self, *, now: datetime) -> tuple[int, Freeze | None]:
+        """The newest run, 0 if there was none, and the freeze that holds now: as of one moment."""
         with self._reading() as connection:
-            return rows.newest_run(connection)
+            return rows.standing(connection, now)
 
     # ------------------------------------------------------------------------ forgetting
 

@@ -268,19 +268,23 @@ def manifests(connection: Connection) -> frozenset[str]:
     return frozenset(kind for manifest in found for kind in manifest.split())
 
 
-_FREEZE: Final = select(
-    tables.state.c.frozen_until, tables.state.c.frozen_by, tables.state.c.frozen_why
-)
 _NEWEST_RUN: Final = select(func.max(tables.run.c.id))
+_STANDING: Final = select(
+    _NEWEST_RUN.scalar_subquery().label("newest"),
+    tables.state.c.frozen_until,
+    tables.state.c.frozen_by,
+    tables.state.c.frozen_why,
+)
 """Asked before each delete: a statement that is there already is composed once."""
 
 
-def freeze(connection: Connection, now: datetime) -> Freeze | None:
-    """The freeze that holds now; one that is over is none."""
-    row = connection.execute(_FREEZE).one()
+def standing(connection: Connection, now: datetime) -> tuple[int, Freeze | None]:
+    """The number of the newest run, 0 without any; and the freeze that holds now."""
+    row = connection.execute(_STANDING).one()
     if row.frozen_until is None or row.frozen_until <= now:
-        return None
-    return Freeze(until=row.frozen_until, frozen_by=row.frozen_by, why=row.frozen_why)
+        return row.newest or 0, None
+    freeze = Freeze(until=row.frozen_until, frozen_by=row.frozen_by, why=row.frozen_why)
+    return row.newest or 0, freeze
 
 
 def serial(connection: Connection) -> int:

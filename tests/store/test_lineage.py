@@ -93,7 +93,7 @@ def test_every_write_is_counted_and_nothing_else(state, ledger, run_id, plan) ->
     for count, act in enumerate(writes, start=2):
         act()
         assert serial(state) == count
-    for look in (ledger.runs, ledger.protections, ledger.newest_run, ledger.tombstones):
+    for look in (ledger.runs, ledger.protections, ledger.latest_plan_run, ledger.tombstones):
         look()
     ledger.view(now=state.now)
     with pytest.raises(StateError):
