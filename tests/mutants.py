@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OWN: Final = {
-    "reconcile.apply": ("apply/test_outcomes", "runs/test_corners", "runs/test_holding"),
+    "reconcile.apply": (
+        "apply/test_outcomes",
+        "apply/test_lanes",
+        "runs/test_corners",
+        "runs/test_holding",
+    ),
     "reconcile.approval": ("test_approval", "runs/test_approving", "runs/test_corners"),
     "reconcile.hold": ("runs/test_holding",),
     "reconcile.core.countries": ("core/test_countries",),
@@ -37,6 +42,7 @@ OWN: Final = {
     "reconcile.core.veto": ("core/test_veto",),
     "reconcile.core.word_columns": ("core/test_word_columns", "core/test_words"),
     "reconcile.core.words": ("core/test_words", "core/test_finding_words"),
+    "reconcile.lanes": ("apply/test_lanes",),
     "reconcile.pbx.odata": ("pbx/test_odata", "pbx/test_trace"),
     "reconcile.store.ledger": ("store/test_ledger", "store/test_purge", "store/test_journal"),
 }
