@@ -33,7 +33,7 @@ check: system lint
 	@$(MAKE) --no-print-directory -j2 types test
 
 # What a test needs besides Python: systemd's own verifier reads the units in cron/, a real cron runs
-# its line, the queries of the manual run on real databases, strace lets each write of a run fail in
+# its line, queries and states are in real databases, strace lets each write of a run fail in
 # turn, the page of a report opens in a browser, and its table in a spreadsheet program.
 system:
 	@missing=""; \

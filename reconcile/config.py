@@ -158,6 +158,9 @@ class Policy(_Section):
     protect: Protect = Protect()
 
 
+_SERVERS: Final = ("postgresql+psycopg://", "postgresql://", "postgres://")
+
+
 class State(_Section):
     """`[state]`: the database."""
 
@@ -166,9 +169,18 @@ class State(_Section):
 
     @field_validator("url")
     @classmethod
-    def _is_sqlite(cls, url: str) -> str:
-        if not url.startswith("sqlite:///"):
-            raise ValueError('must be "sqlite:///" and the path of a file')
+    def _is_a_database(cls, url: str) -> str:
+        """The rest of the address is looked at where it is used."""
+        if not url.startswith(("sqlite:///", *_SERVERS)):
+            raise ValueError(
+                'must be "sqlite:///" and the path of a file, or'
+                ' "postgresql+psycopg://user@host/database"'
+            )
+        user, query = url.partition("://")[2].rpartition("@")[0], url.partition("?")[2]
+        if url.startswith(_SERVERS) and (":" in user or "password" in query.lower()):
+            raise ValueError(
+                "must hold no password: it is taken from PGPASSWORD, PGPASSFILE or ~/.pgpass"
+            )
         return url
 
 

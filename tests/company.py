@@ -6,26 +6,31 @@ import csv
 import io
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import psycopg
 from canaries import SECRET
+from databases import DATABASE
 
 from reconcile import config, run
 from reconcile.planning import Request
+from reconcile.sandbox import Book
 from reconcile.session import World
 from reconcile.store import migrate
 from reconcile.store.ledger import Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from databases import Cluster
     from shelf import Shelf
 
-    from reconcile.sandbox import Book, SandboxServer
+    from reconcile.sandbox import SandboxServer
 
 HEADER = ["Record ID", "First Name", "Last Name", "Company Name", "Email", "Phone Number"]
 
@@ -46,6 +51,12 @@ class Company:
     slept: list = field(default_factory=list)
     shelf: Shelf | None = None
     """Nights that were begun like these; a test that has one has no need to sleep through them."""
+    cluster: Cluster | None = None
+    """The server that has the state, if it is not in a file."""
+
+    def __post_init__(self) -> None:
+        if self.cluster:
+            self.settings["state.url"] = self.cluster.url(DATABASE)
 
     @property
     def book(self) -> Book:
@@ -81,6 +92,9 @@ class Company:
 
     def create_state(self) -> None:
         """An empty state; those of one moment are copies of the first, but each has its own id."""
+        if self.cluster:
+            self._create_database()
+            return
         found, path = self.config, self.folder / "state" / "reconcile.db"
         if path.exists() or self.now not in _EMPTY:
             migrate.upgrade(found.state.url, base=found.base, now=self.now)
@@ -91,6 +105,31 @@ class Company:
         path.write_bytes(_EMPTY[self.now])
         with closing(sqlite3.connect(path)) as state, state:
             state.execute("UPDATE state SET id = ?", [uuid4().hex])
+
+    def _create_database(self) -> None:
+        """The same for a server: one database has the state of whichever company is there."""
+        cluster, found, empty = self.cluster, self.config, f"empty_{self.now:%Y%m%d%H%M%S}"
+        if cluster.sql(f"SELECT 1 FROM pg_database WHERE datname = '{empty}'"):  # noqa: S608 - a date
+            cluster.create(DATABASE, template=empty)
+            self.sql(f"UPDATE state SET id = '{uuid4().hex}'")  # noqa: S608 - of hex digits
+            return
+        cluster.create(DATABASE)
+        migrate.upgrade(found.state.url, base=found.base, now=self.now)
+        cluster.create(empty, template=DATABASE)
+
+    def sql(self, statement: str) -> list[tuple]:
+        """Do something to the state behind the ledger's back."""
+        if self.cluster:
+            return self.cluster.sql(statement, database=DATABASE, user="reconcile")
+        with closing(sqlite3.connect(self.folder / "state" / "reconcile.db")) as state, state:
+            return state.execute(statement).fetchall()
+
+    def after_death(self) -> None:
+        """Wait until a server knows that its client is dead."""
+        there = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{DATABASE}'"  # noqa: S608 - ours
+        with suppress(psycopg.OperationalError):  # a server that is dead, too, knows of nobody
+            while self.cluster and self.cluster.sql(there):
+                pass
 
     def ledger(self) -> Ledger:
         found = self.config
@@ -158,7 +197,9 @@ class Company:
             return left, self.now
 
         depends_on = (self.now, self.settings, *of)
-        left, self.now = self.shelf.prepared(self.folder, self.server, lived, *depends_on)
+        left, self.now = self.shelf.prepared(
+            self.folder, self.server, lived, *depends_on, cluster=self.cluster
+        )
         return left
 
     def _until_due(self, *leavers) -> None:
@@ -181,6 +222,15 @@ class Company:
 
     def has(self, contact_id) -> bool:
         return self.book.get(contact_id) is not None
+
+
+@contextmanager
+def founded(shelf: Shelf, folder: Path, cluster: Cluster | None = None) -> Iterator[Company]:
+    """A company of a hundred people, and its PBX."""
+    with shelf.server(Book.seeded(100, seed=3)) as server:
+        made = Company(server=server, folder=folder, shelf=shelf, cluster=cluster)
+        made.create_state()
+        yield made
 
 
 def hired(number: int) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import canaries
+import databases
 import mutants
 import pytest
 from amounts import figures
-from company import Company
+from company import founded
 from hypothesis import HealthCheck, settings
+from kinds import KINDS
 from shelf import Shelf
-
-from reconcile.sandbox import Book
 
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -64,12 +64,23 @@ def shelf(tmp_path_factory):
     return Shelf(folder=tmp_path_factory.mktemp("shelf"))
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    """A PostgreSQL for the states of all tests of this process."""
+    with databases.cluster() as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    """The kind of database that a state is in; who asks for it runs on each."""
+    return request.param
+
+
 @pytest.fixture
 def company(tmp_path, shelf):
     """A company of a hundred people, and its PBX."""
-    with shelf.server(Book.seeded(100, seed=3)) as server:
-        made = Company(server=server, folder=tmp_path, shelf=shelf)
-        made.create_state()
+    with founded(shelf, tmp_path) as made:
         yield made
 
 

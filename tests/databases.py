@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import sqlalchemy as sa
 
 PASSWORD = "canary-s3cret-9XZ"
+DATABASE = "company"
+"""What has the state of the company of a test, if a server has it."""
 
 
 @dataclass
@@ -41,9 +45,16 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
+def _in_memory() -> str | None:
+    """A folder in memory, if there is one with room for a server's data."""
+    shared = Path("/dev/shm")  # noqa: S108 - where Linux has it
+    roomy = shared.is_dir() and shutil.disk_usage(shared).free > 2**30
+    return str(shared) if roomy else None
+
+
 @contextmanager
-def _folder(user: str):
-    folder = Path(tempfile.mkdtemp(prefix="db-"))
+def _folder(user: str, inside: str | None = None):
+    folder = Path(tempfile.mkdtemp(prefix="db-", dir=inside))
     if os.geteuid() == 0:
         shutil.chown(folder, user)
     try:
@@ -123,26 +134,109 @@ def mariadb():
 
 
 @contextmanager
-def postgresql():
-    """A PostgreSQL with an empty database `crm` that the login `reader` owns."""
+def _postgresql(*settings: str, inside: str | None = None):
+    """A PostgreSQL; its superuser `owner` needs a password by TCP and none by its socket."""
     port, user = _free_port(), "postgres"
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    with _folder(user) as folder:
-        data, log, secret = folder / "data", folder / "log", folder / "secret"
+    with _folder(user, inside) as folder:
+        data, secret = folder / "data", folder / "secret"
         secret.write_text(PASSWORD)
         if os.geteuid() == 0:
             shutil.chown(secret, user)
-        auth = ["--auth=scram-sha-256", f"--pwfile={secret}", "--username=owner"]
-        _prepare(programs / "initdb", "-D", data, "-E", "UTF8", "--no-sync", *auth, user=user)
-        command = [programs / "postgres", "-D", data, "-p", str(port), "-k", folder, "-F"]
-        with _process(*command, "-c", "listen_addresses=127.0.0.1", log=log, user=user):
-            owner = sa.make_url(f"postgresql+psycopg://owner:{PASSWORD}@127.0.0.1:{port}/postgres")
-            _wait(owner, log)
-            made = Database(f"postgresql://reader@127.0.0.1:{port}/crm", owner)
-            made.run(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
-            engine = sa.create_engine(owner, isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
-                connection.exec_driver_sql("CREATE DATABASE crm OWNER reader")
-            engine.dispose()
-            made.owner = owner.set(database="crm")
-            yield made
+        auth = ["--auth-host=scram-sha-256", "--auth-local=trust", "--username=owner"]
+        auth += [f"--pwfile={secret}", "--no-sync"]
+        _prepare(programs / "initdb", "-D", data, "-E", "UTF8", *auth, user=user)
+        with _serving(folder, port, *settings) as (owner, server):
+            yield owner, folder, server
+
+
+@contextmanager
+def _serving(folder: Path, port: int, *settings: str):
+    """The server on a folder, from its start to its end: the address of its owner, its process."""
+    programs, log = max(Path("/usr/lib/postgresql").glob("*/bin")), folder / "log"
+    command = [programs / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
+    settings += ("-c", "listen_addresses=127.0.0.1")
+    with _process(*command, *settings, log=log, user="postgres") as server:
+        owner = sa.make_url(f"postgresql+psycopg://owner:{PASSWORD}@127.0.0.1:{port}/postgres")
+        _wait(owner, log)
+        yield owner, server
+        if server.poll() is None:
+            server.send_signal(signal.SIGINT)  # a session that a test left open is closed
+
+
+@contextmanager
+def postgresql():
+    """A PostgreSQL with an empty database `crm` that the login `reader` owns."""
+    with _postgresql("-F") as (owner, *_):
+        made = Database(f"postgresql://reader@127.0.0.1:{owner.port}/crm", owner)
+        made.run(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
+        engine = sa.create_engine(owner, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("CREATE DATABASE crm OWNER reader")
+        engine.dispose()
+        made.owner = owner.set(database="crm")
+        yield made
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL with databases of the login `reconcile`, for states."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen
+
+    def url(self, database: str, *, schema: str = "", host: str = "") -> str:
+        """What a configuration would hold."""
+        query = {"host": host or str(self.folder), "port": str(self.port)}
+        query |= {"schema": schema} if schema else {}
+        made = sa.URL.create("postgresql+psycopg", "reconcile", database=database, query=query)
+        return made.render_as_string()
+
+    @contextmanager
+    def session(self, database: str = "postgres", *, user: str = "owner"):
+        """A session in which each statement is a transaction of its own."""
+        place = {"host": str(self.folder), "port": self.port, "dbname": database, "user": user}
+        with closing(psycopg.connect(**place, autocommit=True)) as session:
+            yield session
+
+    def sql(self, *statements: str, database: str = "postgres", user: str = "owner") -> list[tuple]:
+        """Do something as a superuser; the rows of the last statement."""
+        with self.session(database, user=user) as session:
+            done = [session.execute(statement) for statement in statements][-1]
+            return done.fetchall() if done.description else []
+
+    def create(self, database: str, *, template: str = "template0") -> None:
+        """Make a database, in the place of one of that name, as a copy of an idle one."""
+        with self.session() as session:
+            session.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+            self.end_sessions(template)
+            session.execute(
+                f"CREATE DATABASE {database} OWNER reconcile TEMPLATE {template} STRATEGY file_copy"
+            )
+
+    @contextmanager
+    def again(self):
+        """The server after it was struck down: what it never wrote to its log is lost."""
+        self.process.wait(30)
+        with _serving(self.folder, self.port):
+            yield
+
+    def strike_down(self) -> None:
+        """Let the server and all its sessions die, with what they have only in memory."""
+        self.process.send_signal(signal.SIGQUIT)
+
+    def end_sessions(self, database: str, *, which: str = "true") -> int:
+        """End sessions as an administrator does; how many."""
+        these = f"datname = '{database}' AND pid <> pg_backend_pid() AND {which}"
+        end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE "
+        return len(self.sql(end + these))
+
+
+@contextmanager
+def cluster(*settings: str):
+    """A PostgreSQL for states, as durable as a real one, but in memory."""
+    with _postgresql(*settings, inside=_in_memory()) as (owner, folder, process):
+        made = Cluster(folder=folder, port=owner.port, process=process)
+        made.sql(f"CREATE ROLE reconcile LOGIN PASSWORD '{PASSWORD}'")
+        yield made

@@ -13,12 +13,15 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from canaries import SECRET
+from databases import DATABASE
 
 from reconcile.sandbox import Book, SandboxServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from databases import Cluster
 
 Left = TypeVar("Left")
 
@@ -48,7 +51,12 @@ class Shelf:
             found.stop()
 
     def prepared(
-        self, folder: Path, server: SandboxServer, make: Callable[[], Left], *of: object
+        self,
+        folder: Path,
+        server: SandboxServer,
+        make: Callable[[], Left],
+        *of: object,
+        cluster: Cluster | None = None,
     ) -> Left:
         """Let the folder be as `make` leaves it; gives what that gave the first time.
 
@@ -61,8 +69,17 @@ class Shelf:
             copy = self.folder / f"{len(self.kept)}-{self.port}"
             shutil.copytree(folder, copy, symlinks=True)
             self.kept[key] = copy, left
+            if cluster:
+                cluster.create(_database(copy), template=DATABASE)
         else:
             copy, left = self.kept[key]
             shutil.copytree(copy, folder, dirs_exist_ok=True, symlinks=True)
+            if cluster:
+                cluster.create(DATABASE, template=_database(copy))
         server.clear_requests()
         return left
+
+
+def _database(folder: Path) -> str:
+    """What a server keeps for such a folder."""
+    return f"kept_{folder.name}".replace("-", "_")

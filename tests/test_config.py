@@ -110,6 +110,38 @@ def test_a_secret_in_the_configuration_is_an_unknown_key_and_not_repeated(tmp_pa
     assert "canary" not in str(caught.value) + str(caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://reconcile:canary-pw-1234@host/db",
+        "postgresql://reconcile:canary-pw-1234/with/slashes@host/db",
+        "postgresql://reconcile:canary-pw-1234?x@host/db",
+        "postgres://reconcile@host/db?password=canary-pw-1234",
+        "postgresql://host/db?sslPassword=canary-pw-1234",
+    ],
+)
+def test_a_password_of_the_states_server_is_refused_and_not_repeated(tmp_path, url):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f'{GOOD}[state]\nurl = "{url}"\n')
+    [problem] = caught.value.problems
+    assert problem.column == "state.url"
+    assert "must hold no password" in problem.message
+    assert "PGPASSWORD" in problem.message
+    assert "canary" not in str(caught.value) + str(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///state/reconcile.db",
+        "postgresql+psycopg://reconcile@host:5432/db?schema=customer1",
+        "postgresql:///db?host=/var/run/postgresql",
+    ],
+)
+def test_a_state_is_in_a_file_or_on_a_server(tmp_path, url):
+    assert load(tmp_path, f'{GOOD}[state]\nurl = "{url}"\n').state.url == url
+
+
 def test_no_file_broken_toml_and_no_text_are_explained(tmp_path):
     with pytest.raises(ConfigError, match="no configuration"):
         config.load(tmp_path / "none.toml")

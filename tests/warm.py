@@ -29,7 +29,16 @@ from threading import enumerate as enumerate_threads
 
 LIBRARIES = (
     *("alembic.command", "alembic.config", "apscheduler.triggers.cron", "click", "coverage"),
-    *("httpx", "jinja2", "pandas", "phonenumbers", "portalocker", "psutil", "pyarrow.compute"),
+    *(
+        "httpx",
+        "jinja2",
+        "psycopg",
+        "pandas",
+        "phonenumbers",
+        "portalocker",
+        "psutil",
+        "pyarrow.compute",
+    ),
     *("pyarrow.csv", "pyarrow.parquet", "pydantic", "python_calamine", "rich.console"),
     *(
         "rich.progress",

@@ -654,6 +654,24 @@ def db_backup(context: click.Context, target: Path | None) -> int:
     return 0
 
 
+@db.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.pass_context
+def db_copy(context: click.Context, source: str, target: str) -> int:
+    """Copy the whole state FROM one database TO an empty one, and compare every row.
+
+    Both are written as in state.url: sqlite:///state/reconcile.db, or
+    postgresql+psycopg://user@host/database. A backup is such a file, too.
+    """
+    from reconcile.cli.world import real_world
+    from reconcile.store import copying
+
+    config, now = _config(context), real_world().clock()
+    click.echo(str(copying.copy(source, target, base=config.base, now=now)))
+    return 0
+
+
 @db.command("rebind")
 @click.pass_context
 def db_rebind(context: click.Context) -> int:

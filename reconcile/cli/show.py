@@ -135,7 +135,7 @@ def _who(change: Changed) -> str:
 def state(result: CheckResult) -> str:
     """What `db check` found."""
     lines = [
-        f"state {result.path}, schema {result.revision}, journal {result.journal_mode}",
+        f"state {result.state}, schema {result.revision}, journal {result.journal}",
         f"of {result.pbx_url or 'no PBX yet'}: {result.claims} claims, {result.runs} runs",
         f"{result.unresolved} unresolved intents",
     ]

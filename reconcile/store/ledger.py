@@ -8,7 +8,7 @@ argument. Every failure of the database is a StateError; anything else that come
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,13 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from reconcile.errors import ApprovalRefused, StateError
 from reconcile.model import LedgerView, Outcome
 from reconcile.store import gates, lineage, purging, rows, tables
-from reconcile.store.engine import (
-    empty_log,
-    explained,
-    open_engine,
-    state_file,
-    upsert,
-)
+from reconcile.store.engine import located, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,7 +58,7 @@ class Ledger:
     """
 
     def __init__(self, marks: lineage.Marks, *, pbx_url: str, marked: bool) -> None:
-        self.path = marks.state
+        self.state = marks.state
         self.pbx_url = pbx_url
         self.state_id = marks.state_id
         """The random name of this state, given at its creation; backups of it share it."""
@@ -75,22 +69,25 @@ class Ledger:
         """Whether something was written since this ledger last noted it in the marks."""
         self._open: Connection | None = None
         """The transaction of a group of entries, while it is written."""
-        self._writer = open_engine(self.path, writing=True)
-        self._reader = open_engine(self.path, writing=False)
+        self._writer = self.state.engine(writing=True)
+        self._reader = self.state.engine(writing=False)
 
     @classmethod
     def open(cls, url: str, *, base: Path, pbx_url: str, marks: Path | None = None) -> Ledger:
         """Open a state that passes all gates, is of this PBX (or of none), and is the newest.
 
         `marks` is the folder of the reports, where the second mark of its age is kept. Raises
-        StateError for any that isn't, and ConfigError for a URL that is no SQLite file.
+        StateError for any that isn't, and ConfigError for a URL that names no state.
         """
-        path = state_file(url, base=base)
-        with explained(path):
-            state_id, bound = gates.admitted(path)
-            gates.is_of(pbx_url, bound, path)
-            line = lineage.Marks(state=path, state_id=state_id, folder=marks)
-            marked = lineage.is_newest(line)
+        state = located(url, base=base)
+        with ExitStack() as undone:
+            undone.callback(state.close)
+            with state.explained():
+                state_id, bound = gates.admitted(state)
+                gates.is_of(pbx_url, bound, state)
+                line = lineage.Marks(state=state, state_id=state_id, folder=marks)
+                marked = lineage.is_newest(line)
+            undone.pop_all()
         return cls(line, pbx_url=pbx_url, marked=marked)
 
     def close(self) -> None:
@@ -105,6 +102,7 @@ class Ledger:
         finally:
             self._reader.dispose()
             self._writer.dispose()
+            self.state.close()
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +120,7 @@ class Ledger:
     def _note(self) -> None:
         """Bring the marks up to what is committed."""
         try:
-            with explained(self.path), self._writer.begin() as connection:
+            with self.state.explained(), self._writer.begin() as connection:
                 self._marks.note(connection)
         except StateError as error:
             error.consequence = _DONE
@@ -149,14 +147,14 @@ class Ledger:
             return
         if not self._marked:
             self._note()
-        with explained(self.path), self._writer.begin() as connection:
+        with self.state.explained(), self._writer.begin() as connection:
             yield connection
             lineage.count_up(connection)
         self._ahead = True
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with explained(self.path), self._reader.begin() as connection:
+        with self.state.explained(), self._reader.begin() as connection:
             yield connection
 
     # ------------------------------------------------------------------------ runs
@@ -165,8 +163,8 @@ class Ledger:
         """Note that a run began; its number. The first run binds the state to its PBX."""
         values = {"command": command, "mode": mode, "pbx_url": self.pbx_url, "started_at": now}
         with self._writing() as connection:
-            _, bound = gates.identity(connection, self.path)
-            gates.is_of(self.pbx_url, bound, self.path)
+            _, bound = gates.identity(connection, self.state)
+            gates.is_of(self.pbx_url, bound, self.state)
             connection.execute(update(tables.state).values(pbx_url=self.pbx_url))
             run_id = _key(connection, tables.run, values | {"digest": "", "headline": ""})
         self._note()
@@ -283,7 +281,7 @@ class Ledger:
         for plan in found:
             if not rows.is_unaltered(plan):
                 raise StateError(
-                    f"The plan of run {plan.run_id} in {self.path} does not hash to its digest: "
+                    f"The plan of run {plan.run_id} in {self.state} does not hash to its digest: "
                     "it was altered.",
                     hint="reconcile plan",
                     code="state_corrupt",
@@ -459,12 +457,12 @@ class Ledger:
         """Forget: what is older than `before`, or one contact's personal data; exactly one of them.
 
         What an unresolved intent still needs is kept, and so is what a guard compares with. What
-        was forgotten is gone from the file too, not only from its tables. Raises UsageError.
+        was forgotten is gone from the disk too, not only from its tables. Raises UsageError.
         """
         with self._writing() as connection:
             result = purging.purge(connection, before=before, contact_id=contact_id)
-        with explained(self.path):
-            empty_log(self._writer)
+        with self.state.explained():
+            self.state.erase(self._writer)
         return result
 
     def _change_one(
@@ -476,7 +474,7 @@ class Ledger:
     ) -> None:
         if connection.execute(statement, values).rowcount != 1:
             raise StateError(
-                f"{self.path}: {refusal}; nothing was changed.", hint="reconcile db check"
+                f"{self.state}: {refusal}; nothing was changed.", hint="reconcile db check"
             )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,20 +22,15 @@ from sqlalchemy import or_, select, update
 
 from reconcile.errors import StateError
 from reconcile.store import gates, rows, tables
-from reconcile.store.engine import (
-    explained,
-    give_name,
-    make_file,
-    make_folder,
-    number_after,
-    state_file,
-    transaction,
-)
+from reconcile.store.engine import located
+from reconcile.store.files import give_name, make_file, make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+    from reconcile.store.database import Database
 
 REBIND: Final = "reconcile db rebind"
 JUMP: Final = 1_000_000
@@ -46,7 +42,7 @@ could have made since its last mark. So the state that was lost is older, too, i
 class Marks:
     """Where it is noted how often one state was written."""
 
-    state: Path
+    state: Database
     state_id: str
     folder: Path | None
     """The folder of the second mark; None if there is only the one beside the state."""
@@ -54,7 +50,7 @@ class Marks:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files, the one beside the state first."""
-        beside = self.state.with_name(f"{self.state.name}.serial")
+        beside = self.state.mark
         return (beside, self.folder / f"state-{self.state_id}.serial") if self.folder else (beside,)
 
     def highest(self) -> int | None:
@@ -68,7 +64,7 @@ class Marks:
         for path in self.paths:
             noted = _noted(path, self.state_id)
             if noted is None or noted < serial:
-                _write(path, f"{self.state_id} {serial}\n", owner=self.state.stat())
+                _write(path, f"{self.state_id} {serial}\n", owner=self.state.owner())
 
 
 def _noted(path: Path, state_id: str) -> int | None:
@@ -125,7 +121,7 @@ class _Standing:
     def of(cls, marks: Marks) -> _Standing:
         """As it is now. The marks are read first: a run beside this may count on meanwhile."""
         noted = marks.highest()
-        with transaction(marks.state, writing=False) as connection:
+        with marks.state.transaction(writing=False) as connection:
             serial = rows.serial(connection)
         return cls(marks=marks, serial=serial, noted=noted)
 
@@ -178,7 +174,7 @@ def _settled(marks: Marks) -> _Standing:
 class RebindResult:
     """What it took to go on with a state that was put back."""
 
-    path: Path
+    state: str
     changed: bool
     """False if the state was the newest anyway."""
     absent: int = 0
@@ -190,9 +186,9 @@ class RebindResult:
     def __str__(self) -> str:
         """What was done and what to look at, in sentences."""
         if not self.changed:
-            return f"{self.path} is the newest state that is known here: nothing to do."
+            return f"{self.state} is the newest state that is known here: nothing to do."
         return (
-            f"{self.path} is the state to go on with, as it is.\n"
+            f"{self.state} is the state to go on with, as it is.\n"
             f"Grace starts again for every contact; {self.absent:,} were absent.\n"
             f"Plans that waited for an approval are void: {self.plans:,}.\n"
             f"The next run has at least the number {self.next_run}, so that no report is lost.\n"
@@ -210,16 +206,15 @@ def rebind(url: str, *, base: Path, marks: Path | None, last_run: int) -> Rebind
     been applied. `last_run` is the highest run of which there is a report. Whoever calls this holds
     the run lock. Raises StateError.
     """
-    path = state_file(url, base=base)
-    with explained(path):
-        state_id, _ = gates.admitted(path)
-        line = Marks(state=path, state_id=state_id, folder=marks)
+    with closing(located(url, base=base)) as state, state.explained():
+        state_id, _ = gates.admitted(state)
+        line = Marks(state=state, state_id=state_id, folder=marks)
         standing = _settled(line)
         if not standing.doubt:
-            return RebindResult(path=path, changed=False)
-        with transaction(path, writing=True) as connection:
+            return RebindResult(state=str(state), changed=False)
+        with state.transaction(writing=True) as connection:
             result = _rebound(connection, standing, last_run)
-        with transaction(path, writing=True) as connection:
+        with state.transaction(writing=True) as connection:
             line.note(connection)
     return result
 
@@ -237,7 +232,11 @@ def _rebound(connection: Connection, standing: _Standing, last_run: int) -> Rebi
     serial = max(standing.serial, standing.noted or 0) + JUMP
     connection.execute(update(tables.state).values(serial=serial))
     newest = max(last_run, rows.newest_run(connection))
-    number_after(connection, tables.run, newest)
+    standing.marks.state.number_after(connection, tables.run, newest)
     return RebindResult(
-        path=standing.marks.state, changed=True, absent=absent, plans=plans, next_run=newest + 1
+        state=str(standing.marks.state),
+        changed=True,
+        absent=absent,
+        plans=plans,
+        next_run=newest + 1,
     )

@@ -1,8 +1,6 @@
 """One run at a time: locks that a killed process gives up by dying.
 
-`RunLock` is for one state: flock(2) on a file of its own, `<state>.lock`. Never POSIX record locks,
-which are lost as soon as the same process opens and closes the file elsewhere. The file must never
-be unlinked: a second process would lock a new one of that name while the first still holds the old.
+`RunLock` is for one state, and how it is held is for the state's database to say.
 
 `PbxLock` is for one PBX, whatever state and whatever user a run on this machine works with: an
 abstract Unix socket (unix(7)) named by the PBX's address. No file, so nothing to clean and no
@@ -14,35 +12,33 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import socket
 import struct
 import sys
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
-
-import portalocker
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from reconcile.errors import LockBusy, StateError
-from reconcile.store.engine import explained, make_folder, state_file
+from reconcile.store.database import Held
+from reconcile.store.engine import located
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
-T = TypeVar("T", IO[bytes], socket.socket)
+T = TypeVar("T", Held, socket.socket)
 
 _CREDENTIALS: Final = struct.Struct("3i")
 """struct ucred: process, user, group."""
 
 
 class _Lock(ABC, Generic[T]):
-    """Held from `with` to its end, by an open descriptor. Raises LockBusy at once if taken.
+    """Held from `with` to its end, by something open. Raises LockBusy at once if taken.
 
-    The descriptor is closed in every program that this process starts: only this one holds it.
+    It is closed in every program that this process starts: only this one holds it.
     """
 
     _held: T | None = None
@@ -62,23 +58,22 @@ class _Lock(ABC, Generic[T]):
     def release(self) -> None:
         """Give the lock up before the end; to do so twice does no harm."""
         if self._held:
-            self._held.close()  # closing the only descriptor releases the lock
+            self._held.close()
             self._held = None
 
     @abstractmethod
     def _take(self) -> T:
-        """The descriptor that holds it."""
+        """What holds it, and gives it up when it is closed."""
 
 
-class RunLock(_Lock[IO[bytes]]):
+class RunLock(_Lock[Held]):
     """The run lock of one state. The state itself need not exist yet.
 
     So creating and upgrading it is guarded, too.
     """
 
     def __init__(self, url: str, *, base: Path, command: str, now: datetime) -> None:
-        state = state_file(url, base=base)
-        self.path = state.with_name(f"{state.name}.lock")
+        self._state = located(url, base=base)
         self._holder = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
@@ -87,42 +82,11 @@ class RunLock(_Lock[IO[bytes]]):
         }
 
     def still_held(self) -> bool:
-        """Whether the locked file is still the one of that name: False once it was replaced."""
-        return self._held is not None and _is_at(self._held, self.path)
+        """Whether nobody else can hold it now; the database is asked anew each time."""
+        return self._held is not None and self._held.is_held()
 
-    def _take(self) -> IO[bytes]:
-        with explained(self.path), ExitStack() as undone:
-            make_folder(self.path)
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-            file = undone.enter_context(os.fdopen(handle, "r+b", buffering=0))
-            self._lock(file)
-            self._sign(file)
-            undone.pop_all()
-        return file
-
-    def _lock(self, file: IO[bytes]) -> None:
-        try:
-            portalocker.lock(
-                file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
-            )
-        except portalocker.LockException as error:
-            raise self._busy(_read(file)) from error
-        if not _is_at(file, self.path):
-            raise self._busy({})
-
-    def _sign(self, file: IO[bytes]) -> None:
-        """Say who holds it, for the message of the next one who asks."""
-        file.truncate(0)
-        file.write(json.dumps(self._holder).encode())
-
-    def _busy(self, holder: dict[str, Any]) -> LockBusy:
-        if self._holder.keys() <= holder.keys():
-            who = "{command}, process {pid} on {host}, since {since}".format_map(holder)
-            look = f"ps -fp {holder['pid']}"
-        else:
-            who = "another process, which did not say who it is"
-            look = f"fuser -v {self.path}"
-        return _busy(f"holds the lock {self.path}: {who}", look)
+    def _take(self) -> Held:
+        return self._state.take_lock(self._holder)
 
 
 class PbxLock(_Lock[socket.socket]):
@@ -163,7 +127,10 @@ class PbxLock(_Lock[socket.socket]):
         else:
             who = "process {} of the user with the id {}".format(*holder)
             look = f"ps -fp {holder[0]}"
-        return _busy(f"works on the PBX {self.origin}: {who}", look)
+        return LockBusy(
+            f"Another run works on the PBX {self.origin}: {who}.",
+            hint=f"wait for it to end; to see it: {look}",
+        )
 
     def _unusable(self, error: OSError) -> StateError:
         return StateError(
@@ -172,26 +139,6 @@ class PbxLock(_Lock[socket.socket]):
             "besides what is there)",
             code="state_lock",
         )
-
-
-def _busy(what: str, look: str) -> LockBusy:
-    return LockBusy(f"Another run {what}.", hint=f"wait for it to end; to see it: {look}")
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _read(file: IO[bytes]) -> dict[str, Any]:
-    """What the holder wrote; {} if it has not yet, or if it is not to be understood."""
-    try:
-        holder = json.loads(file.read())
-    except ValueError:
-        return {}
-    return holder if isinstance(holder, dict) else {}
 
 
 def _holder(name: str) -> tuple[int, int] | None:

@@ -8,8 +8,7 @@ the run lock.
 from __future__ import annotations
 
 import os
-import stat
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.resources import as_file, files
@@ -26,21 +25,10 @@ from alembic.util import CommandError
 from sqlalchemy import func, insert, select
 
 from reconcile.errors import Problem, StateError
-from reconcile.store import disks, gates, lineage, rows, tables
-from reconcile.store.engine import (
-    copy_file,
-    damaged,
-    dangling,
-    explained,
-    give_name,
-    integrity,
-    journal_mode,
-    make_file,
-    make_folder,
-    number_after,
-    state_file,
-    transaction,
-)
+from reconcile.store import gates, lineage, rows, tables
+from reconcile.store.database import refusals
+from reconcile.store.engine import located
+from reconcile.store.files import give_name, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,12 +36,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Table
 
+    from reconcile.store.database import Database
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeResult:
     """What an upgrade found and did."""
 
-    path: Path
+    state: str
     from_revision: str
     """"" if there was no state."""
     to_revision: str
@@ -68,11 +58,11 @@ class UpgradeResult:
     def __str__(self) -> str:
         """What was done, as a sentence."""
         if not self.changed:
-            return f"{self.path} has schema {self.to_revision} already: nothing to do."
+            return f"{self.state} has schema {self.to_revision} already: nothing to do."
         if not self.from_revision:
-            return f"{self.path} was created, empty, with schema {self.to_revision}."
+            return f"{self.state} was created, empty, with schema {self.to_revision}."
         return (
-            f"{self.path} was upgraded from schema {self.from_revision} to {self.to_revision}; "
+            f"{self.state} was upgraded from schema {self.from_revision} to {self.to_revision}; "
             f"the state as it was: {self.backup}."
         )
 
@@ -81,12 +71,12 @@ class UpgradeResult:
 class CheckResult:
     """What a state is like, and all that is wrong with it."""
 
-    path: Path
+    state: str
     state_id: str
     pbx_url: str
     """"" if no run has bound the state to a PBX yet."""
     revision: str
-    journal_mode: str
+    journal: str
     """`wal`; `delete` until the first write after a backup was put back, or if the disk can't."""
     claims: int
     runs: int
@@ -118,57 +108,59 @@ def upgrade(
     folders of revisions. Raises StateError, with the state as it was, for a
     newer schema, a damaged file, another program's database, or a revision that fails.
     """
-    path = state_file(url, base=base)
-    with explained(path):
-        _prepare(path)
+    with closing(located(url, base=base)) as state, state.explained():
+        _prepare(state)
         with (
-            _configured(locations) as config,
-            transaction(path, writing=True, foreign_keys=False) as connection,
+            configured(locations) as config,
+            state.transaction(writing=True, upgrading=True) as connection,
         ):
-            done = _upgrade(connection, path, config, now)
+            done = _upgrade(connection, state, config, now)
             if not done.from_revision:
-                number_after(connection, tables.run, last_run)
+                state.number_after(connection, tables.run, last_run)
             return done
 
 
-def _prepare(path: Path) -> None:
-    """Make the file if there is none; look at the one that is there before it is written to."""
-    gates.is_local(path, disks.mounts())
-    if not path.exists():
-        make_folder(path)
-        make_file(path)
-    gates.is_there(path)
-    gates.is_private(path)
-    with transaction(path, writing=False) as connection:
-        gates.is_sound(connection, path)
-        gates.revision(connection, path)
+def _prepare(state: Database) -> None:
+    """Make the place if there is none; look at the one that is there before it is written to."""
+    state.make()
+    state.admit()
+    with state.transaction(writing=False) as connection:
+        gates.is_sound(connection, state)
+        gates.revision(connection, state)
 
 
-def _upgrade(connection: Connection, path: Path, config: Config, now: datetime) -> UpgradeResult:
-    script = ScriptDirectory.from_config(config)
-    head = script.get_current_head() or ""
-    was = gates.revision(connection, path)
-    if was and not _knows(script, was):
-        raise gates.newer(was, path)
+def _upgrade(
+    connection: Connection, state: Database, config: Config, now: datetime
+) -> UpgradeResult:
+    head = ScriptDirectory.from_config(config).get_current_head() or ""
+    was = gates.revision(connection, state)
+    if was and not knows(config, was):
+        raise gates.newer(was, state)
     saved = None
     if was not in {"", head}:
         # The write lock is held: nobody changes between the copy and the upgrade.
-        saved = _copy(path, _free_name(path, was, now))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    if broken := dangling(connection):
+        saved = _copy(state, _free_name(state, was, now))
+    migrated(connection, config, head)
+    if broken := state.dangling(connection):
         raise StateError(
-            f"{path}: the upgrade to {head} would leave {broken[0]} pointing nowhere; "
+            f"{state}: the upgrade to {head} would leave {broken[0]} pointing nowhere; "
             "it was taken back.",
             hint="reconcile db check",
         )
     _name_state(connection, now)
-    return UpgradeResult(path=path, from_revision=was, to_revision=head, backup=saved)
+    return UpgradeResult(state=str(state), from_revision=was, to_revision=head, backup=saved)
 
 
-def _knows(script: ScriptDirectory, revision: str) -> bool:
+def migrated(connection: Connection, config: Config, revision: str) -> None:
+    """Run the pending revisions up to this one, in the transaction of the connection."""
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def knows(config: Config, revision: str) -> bool:
+    """Whether a revision is one of this version's."""
     try:
-        script.get_revision(revision)
+        ScriptDirectory.from_config(config).get_revision(revision)
     except CommandError:
         return False
     return True
@@ -181,7 +173,7 @@ def _name_state(connection: Connection, now: datetime) -> None:
 
 
 @contextmanager
-def _configured(locations: Sequence[Path]) -> Iterator[Config]:
+def configured(locations: Sequence[Path]) -> Iterator[Config]:
     """Alembic's configuration, from the package's own revisions wherever it is installed."""
     with as_file(files("reconcile.migrations")) as folder:
         config = Config()
@@ -204,34 +196,33 @@ def backup(url: str, *, base: Path, target: Path | None, now: datetime) -> Path:
 
     Without a target: beside the state, named by its schema and the time. Never overwrites.
     """
-    path = state_file(url, base=base)
-    with explained(path):
-        gates.is_there(path)
+    with closing(located(url, base=base)) as state, state.explained():
+        state.is_there()
         if target and target.exists():
             raise StateError(
                 f"{target} exists already; a backup never overwrites.", hint="name another file"
             )
-        with transaction(path, writing=False) as connection:
-            revision = gates.revision(connection, path)
-        return _copy(path, target or _free_name(path, revision, now))
+        with state.transaction(writing=False) as connection:
+            state.look(connection)
+            revision = gates.revision(connection, state)
+        return _copy(state, target or _free_name(state, revision, now))
 
 
-def _free_name(path: Path, revision: str, now: datetime) -> Path:
-    stamp = f"{path.name}.{revision or 'empty'}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    names = (path.with_name(f"{stamp}{f'-{n}' if n else ''}.bak") for n in count())
+def _free_name(state: Database, revision: str, now: datetime) -> Path:
+    make_folder(state.mark)
+    stamp = f"{state.mark.stem}.{revision or 'empty'}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    names = (state.mark.with_name(f"{stamp}{f'-{n}' if n else ''}.bak") for n in count())
     return next(name for name in names if not name.exists())
 
 
-def _copy(path: Path, target: Path) -> Path:
+def _copy(state: Database, target: Path) -> Path:
     """A checked copy, which has its name only once it is whole."""
     descriptor, name = mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".partial")
     os.close(descriptor)
     partial = Path(name)
     try:
-        with transaction(path, writing=False) as connection:
-            problems = copy_file(connection, partial)
-        if problems:
-            raise damaged(path, problems[0])
+        with state.transaction(writing=False) as connection:
+            state.copy_file(connection, partial)
         give_name(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -248,29 +239,30 @@ def check(url: str, *, base: Path, marks: Path | None = None) -> CheckResult:
     StateError if there is nothing to look at: no file, no readable SQLite database, another
     program's, or another schema than this version's.
     """
-    path = state_file(url, base=base)
-    with explained(path):
-        gates.is_there(path)
-        with transaction(path, writing=False) as connection:
-            return _checked(connection, path, marks)
+    with closing(located(url, base=base)) as state, state.explained():
+        state.is_there()
+        with state.transaction(writing=False) as connection:
+            return _checked(connection, state, marks)
 
 
-def _checked(connection: Connection, path: Path, marks: Path | None) -> CheckResult:
-    broken = (*integrity(connection, thorough=True), *dangling(connection))
-    revision = gates.revision(connection, path)
-    gates.is_current(revision, path)
-    state_id, pbx_url = gates.identity(connection, path)
+def _checked(connection: Connection, state: Database, marks: Path | None) -> CheckResult:
+    broken = (*state.integrity(connection, thorough=True), *state.dangling(connection))
+    revision = gates.revision(connection, state)
+    gates.is_current(revision, state)
+    state_id, pbx_url = gates.identity(connection, state)
     return CheckResult(
-        path=path,
+        state=str(state),
         state_id=state_id,
         pbx_url=pbx_url,
         revision=revision,
-        journal_mode=journal_mode(connection),
+        journal=state.journal(connection),
         claims=_count(connection, tables.claim),
         runs=_count(connection, tables.run),
         unresolved=_count(connection, tables.action, rows.is_open()),
         problems=tuple(
-            _problems(broken, lineage.Marks(state=path, state_id=state_id, folder=marks))
+            _problems(
+                connection, broken, lineage.Marks(state=state, state_id=state_id, folder=marks)
+            )
         ),
     )
 
@@ -279,20 +271,12 @@ def _count(connection: Connection, table: Table, *which: ColumnElement[bool]) ->
     return connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
 
 
-def _problems(broken: Sequence[str], marks: lineage.Marks) -> Iterator[Problem]:
-    path = marks.state
+def _problems(
+    connection: Connection, broken: Sequence[str], marks: lineage.Marks
+) -> Iterator[Problem]:
+    where = marks.state.mark.stem
     for what in broken:
-        yield Problem(code="state_corrupt", message=what, file=path.name)
-    for passes in (
-        lambda: gates.is_private(path),
-        lambda: gates.is_local(path, disks.mounts()),
-        lambda: lineage.is_newest(marks),
-    ):
-        try:
-            passes()
-        except StateError as error:
-            message = f"{error.message} The mend: {error.hint}"
-            yield Problem(code=error.code, message=message, file=path.name)
-    if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        message = f"others can write in its folder. The mend: chmod go-w {path.parent}"
-        yield Problem(code="state_permission", message=message, file=path.name)
+        yield Problem(code="state_corrupt", message=what, file=where)
+    for error in (*marks.state.faults(connection), *refusals(lambda: lineage.is_newest(marks))):
+        message = f"{error.message} The mend: {error.hint}"
+        yield Problem(code=error.code, message=message, file=where)

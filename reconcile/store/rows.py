@@ -80,7 +80,7 @@ def claims(connection: Connection) -> dict[int, Claim]:
         claim.claimed_by,
         claim.first_absent,
         claim.absent_exports,
-    )
+    ).order_by(claim.contact_id)
     return {
         contact_id: Claim(
             contact_id=contact_id,
@@ -257,9 +257,9 @@ def probe(connection: Connection, pbx_url: str, pbx_version: str) -> Probe | Non
 
 def protections(connection: Connection) -> list[ProtectionRecord]:
     """All protections made by hand."""
-    entry = tables.protection.c
-    statement = select(tables.protection).order_by(entry.kind, entry.value)
-    return _all(connection, ProtectionRecord, statement)
+    found = _all(connection, ProtectionRecord, select(tables.protection))
+    # Databases sort text by rules of their own.
+    return sorted(found, key=lambda record: (record.kind, record.value))
 
 
 def manifests(connection: Connection) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from company import founded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,6 +100,14 @@ class Evening:
     def deletes(self, contact_id: int) -> list:
         path = f"/xapi/v1/Contacts({contact_id})"
         return [r for r in self.company.deletes() if r.path == path]
+
+
+@pytest.fixture
+def company(tmp_path, shelf, kind, request):
+    """A company for each kind of database that can have its state."""
+    cluster = request.getfixturevalue("cluster") if kind == "postgresql" else None
+    with founded(shelf, tmp_path, cluster) as made:
+        yield made
 
 
 @pytest.fixture

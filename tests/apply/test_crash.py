@@ -43,6 +43,8 @@ class Machine:
             f'url = "{self.company.server.url}"',
             'client_id = "reconcile"',
             'client_secret_env = "SECRET"',
+            "[state]",
+            f'url = "{self.company.config.state.url}"',
         ]
         path = self.company.folder / "config.toml"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -67,6 +69,7 @@ class Machine:
         child = self.start("apply", self.evening.digest, "--json")
         out, err = child.communicate(timeout=PATIENCE)
         assert SECRET not in out + err
+        self.company.after_death()
         return child.returncode, out, err
 
     def strike(self, number):
@@ -263,6 +266,7 @@ def test_killed_again_while_it_resolves_nothing_is_lost(machine, evening):
     evening.at_read(5, machine.strike(signal.SIGKILL))
     child = machine.start("plan")
     child.communicate(timeout=PATIENCE)
+    machine.company.after_death()
     assert child.returncode == -signal.SIGKILL
     assert machine.unresolved() == [5]
     report, outcomes = machine.resolved()
@@ -366,6 +370,7 @@ def test_a_second_run_is_refused_at_once_and_goes_ahead_after_the_holder_is_kill
         assert f"process {holder.pid}" in err
         holder.kill()
         assert holder.wait(PATIENCE) == -signal.SIGKILL
+        machine.company.after_death()
     finally:
         release.set()
     machine.converge(machine.company.plan())

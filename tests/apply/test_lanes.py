@@ -6,9 +6,7 @@ Moments are given, not waited for: a request of one lane is held back until anot
 from __future__ import annotations
 
 import signal
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from itertools import chain
 from threading import Barrier, Event, Lock, Thread, current_thread, main_thread
 from threading import enumerate as enumerate_threads
@@ -355,8 +353,7 @@ def test_an_interrupted_run_finishes_what_is_in_hand(office):
 
 def test_a_journal_that_breaks_ends_every_lane(office):
     def renamed(before, after):
-        with closing(sqlite3.connect(office.ledger.path)) as database:
-            database.execute(f"ALTER TABLE {before} RENAME TO {after}")
+        office.company.sql(f"ALTER TABLE {before} RENAME TO {after}")
 
     office.after("DELETE", 6, lambda: renamed("action", "lost"))
     with pytest.raises(StateError) as caught:
@@ -383,8 +380,7 @@ def test_a_last_outcome_that_can_not_be_written_is_no_success(office):
     """The contact is gone and its intent is open, for the next run to look."""
 
     def renamed(before, after):
-        with closing(sqlite3.connect(office.ledger.path)) as database:
-            database.execute(f"ALTER TABLE {before} RENAME TO {after}")
+        office.company.sql(f"ALTER TABLE {before} RENAME TO {after}")
 
     office.after("DELETE", 6, lambda: renamed("action", "lost"))
     with pytest.raises(StateError) as caught:

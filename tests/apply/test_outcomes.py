@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -843,9 +842,7 @@ def test_a_listing_that_can_not_be_read_again_is_said(evening, company):
 
 def renamed(company, before, after):
     """Take a table away from under the ledger, as a broken disk would, or give it back."""
-    with sqlite3.connect(company.folder / "state" / "reconcile.db") as database:
-        database.execute(f"ALTER TABLE {before} RENAME TO {after}")
-    database.close()
+    company.sql(f"ALTER TABLE {before} RENAME TO {after}")
 
 
 def test_no_delete_leaves_if_its_tombstone_can_not_be_written(evening, company):

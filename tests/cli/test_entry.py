@@ -25,6 +25,7 @@ HEAVY = {
     "sqlalchemy",
     "alembic",
     "httpx",
+    "psycopg",
     "pydantic",
     "apscheduler",
     "uvicorn",

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from company import SECRET, Company
+from databases import DATABASE
 
 from reconcile.model import Exit, Outcome
 from reconcile.sandbox import Book, SandboxServer
@@ -32,6 +33,8 @@ from reconcile.store import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from databases import Cluster
 
 PATIENCE: Final = 60
 LEAVERS: Final = (5, 6, 7, 8)
@@ -51,6 +54,8 @@ client_secret_env = "SECRET"
 concurrency = 4
 [policy]
 max_delete_percent = 10.0
+[state]
+url = "{state}"
 """
 """Four leavers of a hundred are ordinary here, so that a run deletes them by itself."""
 LANES: Final = (1, 4)
@@ -114,6 +119,8 @@ class Child:
         self.machine.children.remove(self)
         if self.tracer is not None:
             self.tracer.communicate(timeout=PATIENCE)
+        if self.machine.company is not None and not self.machine.children:
+            self.machine.company.after_death()
         return code
 
     def ends_within(self, seconds: float) -> bool:
@@ -171,6 +178,8 @@ class Scene:
 
     folder: Path
     removed: tuple[int, ...] = ()
+    database: str = ""
+    """What a server keeps for it."""
     """Contacts that are not in the phonebook any more."""
 
 
@@ -180,6 +189,8 @@ class Machine:
 
     folder: Path
     starter: Starter
+    cluster: Cluster | None = None
+    """The server that has the state, if it is not in a file."""
     scenes: dict[str, Scene] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
     port: int = 0
@@ -201,6 +212,8 @@ class Machine:
             self._open()
         scene = self.scenes[name]
         self.put(scene.folder)
+        if self.cluster:
+            self.cluster.create(DATABASE, template=scene.database)
         settings = self.company.folder / "config.toml"
         text = settings.read_text("utf-8").replace("concurrency = 4", f"concurrency = {lanes}")
         settings.write_text(text, encoding="utf-8")
@@ -236,7 +249,7 @@ class Machine:
             server.start()
         self.port = int(server.url.rpartition(":")[2])
         settings = {"mode": "auto", "policy.max_delete_percent": 10.0}
-        self.company = Company(server=server, folder=work, settings=settings)
+        self.company = Company(server=server, folder=work, settings=settings, cluster=self.cluster)
 
     def close(self) -> None:
         """No company, and nothing that runs."""
@@ -250,7 +263,7 @@ class Machine:
 
     def _prepare(self, name: str) -> None:
         company = self.company
-        text = CONFIG.format(url=company.server.url)
+        text = CONFIG.format(url=company.server.url, state=company.config.state.url)
         (company.folder / "config.toml").write_text(text, encoding="utf-8")
         if name == "old":
             self._old_state()
@@ -260,7 +273,11 @@ class Machine:
             assert company.run().exit_code == Exit.CONVERGED
         kept = self.folder / f"{name}-{self.port}"
         shutil.copytree(company.folder, kept, symlinks=True)
-        self.scenes[name] = Scene(folder=kept, removed=LEAVERS if name == "done" else ())
+        kept_by_server = f"scene_{name}_{self.port}"
+        if self.cluster:
+            self.cluster.create(kept_by_server, template=DATABASE)
+        removed = LEAVERS if name == "done" else ()
+        self.scenes[name] = Scene(folder=kept, removed=removed, database=kept_by_server)
 
     def _nights(self) -> None:
         """Everybody was claimed, then the leavers were absent twice: tonight they are due."""
@@ -427,12 +444,14 @@ class Machine:
 
     def _is_buried(self, contact_id: int) -> bool:
         """Whether the whole contact and an open intent are in the state, seen from outside."""
-        with closing(sqlite3.connect(f"{self.state.as_uri()}?mode=ro", uri=True)) as connection:
-            found = connection.execute(
-                "SELECT entity FROM tombstone JOIN action ON tombstone_id = tombstone.id"
-                " WHERE action.contact_id = ? AND outcome IS NULL",
-                (contact_id,),
-            ).fetchall()
+        open_intent = f"action.contact_id = {contact_id} AND outcome IS NULL"
+        look = "SELECT entity FROM tombstone JOIN action ON tombstone_id = tombstone.id WHERE "
+        look += open_intent
+        if self.cluster:
+            found = self.company.sql(look)
+        else:  # in a way that can't change what a killed process leaves
+            with closing(sqlite3.connect(f"{self.state.as_uri()}?mode=ro", uri=True)) as connection:
+                found = connection.execute(look).fetchall()
         return any(_fields(json.loads(entity)) == self._was(contact_id) for (entity,) in found)
 
     def _was(self, contact_id: int) -> dict:

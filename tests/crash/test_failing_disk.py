@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from amounts import PROVE, amount, note
 from crash.machine import ANYWHERE, LANES, ON_STATE, RESTORE, Injection, spread
+from kinds import SQLITE
 
 from reconcile.model import Exit
 
@@ -62,6 +63,7 @@ def in_turn(machine, call, chosen, *, error, lasting, everywhere=False):
         for error, lasting in KINDS[: amount(check=FEW.get(call, 1), prove=len(KINDS))]
     ],
 )
+@SQLITE
 def test_every_call_on_the_state_failing_in_turn_loses_nothing(machine, call, error, lasting):
     steps = machine.calls(call)
     chosen = spread(steps, amount(check=FEW.get(call, 1), prove=10_000), seed=11)
@@ -72,6 +74,7 @@ def test_every_call_on_the_state_failing_in_turn_loses_nothing(machine, call, er
 
 
 @pytest.mark.parametrize("call", ANYWHERE if PROVE else ANYWHERE[:2])
+@SQLITE
 def test_every_call_that_puts_a_file_in_its_place_failing_in_turn_loses_nothing(machine, call):
     steps = machine.calls(call, everywhere=True)
     chosen = spread(steps, amount(check=1, prove=10_000), seed=13)
@@ -80,6 +83,7 @@ def test_every_call_that_puts_a_file_in_its_place_failing_in_turn_loses_nothing(
     note(f"{call} failing with ENOSPC", f"{len(codes)} of {len(steps)}; {ways(codes)}")
 
 
+@SQLITE
 def test_a_restore_whose_writes_fail_in_turn_doubles_nobody_when_it_is_repeated(machine):
     steps = machine.calls("pwrite64", scene="done", command=RESTORE)
     chosen = spread(steps, amount(check=2, prove=10_000), seed=41)
@@ -92,6 +96,7 @@ def test_a_restore_whose_writes_fail_in_turn_doubles_nobody_when_it_is_repeated(
     note("pwrite64 of a restore failing", f"{len(chosen)} of {len(steps)}; {ways(codes)}")
 
 
+@SQLITE
 def test_no_file_may_grow_beyond_a_limit(machine):
     sizes = range(PAGE, 80 * PAGE, PAGE)
     codes = []
@@ -144,6 +149,7 @@ DISKS = [("state", 120, 2), ("reports", 80, 1)] if may_mount() else []
 
 
 @pytest.mark.parametrize(("name", "pages", "few"), DISKS, ids=[d[0] for d in DISKS])
+@SQLITE
 def test_a_disk_that_fills_up(machine, name, pages, few):
     codes = []
     for room in spread(range(pages), amount(check=few, prove=pages), seed=19):

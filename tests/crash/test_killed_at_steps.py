@@ -7,6 +7,7 @@ import signal
 import pytest
 from amounts import amount, note
 from crash.machine import LANES, ON_STATE, RESTORE, Injection, spread
+from kinds import SQLITE
 
 from reconcile.model import Exit
 
@@ -15,6 +16,7 @@ FEW = {"fdatasync": 3, "pwrite64": 2}
 
 
 @pytest.mark.parametrize("call", ON_STATE)
+@SQLITE
 def test_killed_at_every_call_on_the_state_the_next_run_finds_out(machine, call):
     steps = machine.calls(call)
     chosen = spread(steps, amount(check=FEW.get(call, 1), prove=10_000), seed=7)

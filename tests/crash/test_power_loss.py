@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import pytest
 from amounts import amount, note
 from crash.machine import LEAVERS, LISTING, at, spread
+from kinds import SQLITE
 
 HEADER, FRAME = 32, 24 + 4096
 """Bytes of a write-ahead log and of a frame in it, with a page of 4,096."""
@@ -132,6 +133,7 @@ def buried(state, wal):
     return {contact_id: json.loads(entity) for contact_id, entity in rows}
 
 
+@SQLITE
 def test_wherever_the_log_ends_a_tombstone_is_there_for_each_delete_before(machine, power):
     draw = random.Random(SEED)  # noqa: S311 - no secret
     boundaries = [HEADER + FRAME * n for n in range(power.frames + 1)]
@@ -149,6 +151,7 @@ def test_wherever_the_log_ends_a_tombstone_is_there_for_each_delete_before(machi
 
 
 @pytest.mark.parametrize("power", [1], indirect=True, ids=["one-lane"])
+@SQLITE
 def test_the_frame_before_a_delete_is_the_one_that_counts(machine, power):
     for contact_id, safe in power.safe.items():
         assert contact_id in buried(machine.state, power.wal[:safe])
@@ -156,6 +159,7 @@ def test_the_frame_before_a_delete_is_the_one_that_counts(machine, power):
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["it-took-effect", "it-never-did"])
+@SQLITE
 def test_after_a_power_loss_at_a_delete_the_next_run_finds_out(machine, power, done):
     folder = machine.folder / "lost"
     shutil.rmtree(folder, ignore_errors=True)

@@ -284,11 +284,11 @@ def shown(text: str) -> dict[str, tuple[object, str, int]]:
     ]
     drill = Drill(ok=True, said=text, hint=text, exit_code=Exit.CONVERGED)
     state = CheckResult(
-        path=Path("state.db"),
+        state="state.db",
         state_id="1",
         pbx_url=text,
         revision="0003",
-        journal_mode="wal",
+        journal="wal",
         claims=1,
         runs=1,
         unresolved=0,

@@ -16,7 +16,7 @@ from scenarios.scene import LEAVERS, SIZE, Scene, cases
 from reconcile import byhand
 from reconcile.errors import StateError
 from reconcile.model import Exit, Outcome, Status, Verdict
-from reconcile.store import gates, migrate
+from reconcile.store import files, migrate
 from reconcile.store.disks import Mount
 
 FIFTH, SIXTH = "/xapi/v1/Contacts(5)", "/xapi/v1/Contacts(6)"
@@ -369,7 +369,7 @@ def test_65_a_lock_that_a_cleaner_took_away_stops_the_run(company, path, code, l
 def test_66_a_state_on_a_network_disk_is_refused(kind):
     home = Mount("server:/home", "/home", kind)
     with pytest.raises(StateError) as refused:
-        gates.is_local(PurePosixPath("/home/jo/state/reconcile.db"), [home])
+        files.is_local(PurePosixPath("/home/jo/state/reconcile.db"), [home])
     assert refused.value.exit_code == Exit.STATE
 
 

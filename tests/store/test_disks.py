@@ -6,9 +6,10 @@ from pathlib import PurePosixPath
 
 import psutil
 import pytest
+from kinds import SQLITE
 
 from reconcile.errors import StateError
-from reconcile.store import gates
+from reconcile.store import files
 from reconcile.store.disks import Mount, holding, mounts
 
 ROOT = Mount("/dev/vda1", "/", "ext4")
@@ -70,15 +71,15 @@ def test_of_two_mounts_at_one_point_the_later_counts() -> None:
 def test_a_network_file_system_is_refused_with_its_name(state) -> None:
     share = Mount("server:/share", str(state.base), "nfs4")
     with pytest.raises(StateError) as refused:
-        gates.is_local(state.path, [ROOT, share])
+        files.is_local(state.path, [ROOT, share])
     assert (refused.value.exit_code, refused.value.code) == (8, "state_network")
     assert f"(nfs4, mounted at {state.base})" in refused.value.message
     assert "state.url" in refused.value.hint
 
 
 def test_a_local_disk_and_a_machine_that_tells_nothing_pass(state) -> None:
-    gates.is_local(state.path, [Mount("server:/share", "/srv", "nfs4"), ROOT])
-    gates.is_local(state.path, [])
+    files.is_local(state.path, [Mount("server:/share", "/srv", "nfs4"), ROOT])
+    files.is_local(state.path, [])
 
 
 def test_this_machine_tells_what_is_mounted() -> None:
@@ -102,6 +103,7 @@ def machine(tmp_path, monkeypatch):
     return tell
 
 
+@SQLITE
 def test_neither_opened_nor_upgraded_nor_called_sound_on_a_share(state, machine) -> None:
     with state.open() as ledger:
         ledger.begin_run(command="run", mode="auto", now=state.now)
@@ -115,6 +117,7 @@ def test_neither_opened_nor_upgraded_nor_called_sound_on_a_share(state, machine)
     assert state.path.read_bytes() == before
 
 
+@SQLITE
 def test_no_state_is_created_on_a_share(bare, machine) -> None:
     machine(ROOT, Mount("server:/share", str(bare.base), "cifs"))
     with pytest.raises(StateError, match="network file system"):

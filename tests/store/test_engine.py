@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kinds import SQLITE
 from sqlalchemy import insert, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from reconcile.errors import ConfigError, StateError
-from reconcile.store import engine, tables
+from reconcile.store import engine, files, sqlite, tables
 
 
 @pytest.mark.parametrize(
@@ -28,18 +29,18 @@ from reconcile.store import engine, tables
     ],
 )
 def test_a_relative_url_is_seen_from_the_folder_of_the_config(url: str, tmp_path: Path) -> None:
-    assert engine.state_file(url, base=tmp_path) == tmp_path / "state" / "reconcile.db"
+    assert str(engine.located(url, base=tmp_path)) == str(tmp_path / "state" / "reconcile.db")
 
 
 def test_an_absolute_url_names_its_file_wherever_the_config_is(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/there.db"
-    assert engine.state_file(url, base=Path("/elsewhere")) == tmp_path / "there.db"
+    assert str(engine.located(url, base=Path("/elsewhere"))) == str(tmp_path / "there.db")
 
 
 def test_two_names_of_one_file_are_one_state(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    names = [engine.state_file(f"sqlite:///{n}/x.db", base=tmp_path) for n in ("real", "link")]
+    names = [str(engine.located(f"sqlite:///{n}/x.db", base=tmp_path)) for n in ("real", "link")]
     assert names[0] == names[1]
 
 
@@ -55,56 +56,62 @@ def test_two_names_of_one_file_are_one_state(tmp_path: Path) -> None:
         "sqlite:///x.db?mode=memory",
         "sqlite://host/x.db",
         "sqlite+pysqlcipher:///x.db",
-        "postgresql://user@host/db",
+        "mysql://user@host/db",
+        "postgresql://user@host:port/db",
+        "postgresql+asyncpg://user@host/db",
     ],
 )
-def test_a_url_that_is_no_sqlite_file_is_a_config_error(url: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="must be an SQLite file") as refused:
-        engine.state_file(url, base=tmp_path)
+def test_a_url_that_names_no_state_is_a_config_error(url: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="must be an SQLite file or a PostgreSQL database"
+    ) as refused:
+        engine.located(url, base=tmp_path)
     assert "state.url" in refused.value.hint
 
 
+@SQLITE
 def test_the_writing_engine_is_durable_and_the_reading_one_can_not_write(state) -> None:
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
-    with engine.transaction(state.path, writing=True) as connection:
+    with state.database.transaction(writing=True) as connection:
         found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
         assert found == ["wal", 2, 1, 1, 5000]
     with (
         pytest.raises(OperationalError, match="readonly"),
-        engine.transaction(state.path, writing=False) as connection,
+        state.database.transaction(writing=False) as connection,
     ):
         connection.execute(text("DELETE FROM state"))
 
 
+@SQLITE
 def test_a_write_takes_the_lock_when_it_begins_and_a_read_takes_none(state) -> None:
     with (
         closing(sqlite3.connect(state.path, timeout=0)) as other,
-        engine.transaction(state.path, writing=False),
+        state.database.transaction(writing=False),
     ):
         other.execute("BEGIN IMMEDIATE")
         other.rollback()
     with (
         closing(sqlite3.connect(state.path, timeout=0)) as other,
-        engine.transaction(state.path, writing=True),
+        state.database.transaction(writing=True),
         pytest.raises(sqlite3.OperationalError, match="locked"),
     ):
         other.execute("BEGIN IMMEDIATE")
 
 
 def test_ddl_is_rolled_back_with_its_transaction(state) -> None:
-    before = state.schema()
-    with engine.transaction(state.path, writing=True) as connection:
+    before = state.shape()
+    with state.database.transaction(writing=True) as connection:
         connection.execute(text("CREATE TABLE half (a INTEGER)"))
         connection.rollback()
-    assert state.schema() == before
+    assert state.shape() == before
 
 
 def test_a_connection_never_creates_a_file(tmp_path: Path) -> None:
     path = tmp_path / "gone.db"
     with (
         pytest.raises(StateError, match="unable to open"),
-        engine.explained(path),
-        engine.transaction(path, writing=True),
+        sqlite.SqliteFile(path).explained(),
+        sqlite.SqliteFile(path).transaction(writing=True),
     ):
         pass
     assert not path.exists()
@@ -115,8 +122,8 @@ def test_a_file_that_is_no_database_is_named_as_damaged(tmp_path: Path) -> None:
     path.write_bytes(b"noise" * 1000)
     with (
         pytest.raises(StateError, match="file is not a database") as refused,
-        engine.explained(path),
-        engine.transaction(path, writing=True),
+        sqlite.SqliteFile(path).explained(),
+        sqlite.SqliteFile(path).transaction(writing=True),
     ):
         pass
     assert refused.value.code == "state_corrupt"
@@ -125,13 +132,14 @@ def test_a_file_that_is_no_database_is_named_as_damaged(tmp_path: Path) -> None:
 
 def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
     path = tmp_path / "a b%20#c?d=e&f:g" / "ä.db"
-    engine.make_folder(path)
-    engine.make_file(path)
-    with engine.transaction(path, writing=True) as connection:
+    files.make_folder(path)
+    files.make_file(path)
+    with sqlite.SqliteFile(path).transaction(writing=True) as connection:
         connection.execute(text("CREATE TABLE t (a INTEGER)"))
     assert {file.name for file in path.parent.iterdir()} == {"ä.db"}
 
 
+@SQLITE
 def test_a_busy_file_is_named_as_busy(state) -> None:
     with (
         closing(sqlite3.connect(state.path, timeout=0, isolation_level=None)) as one,
@@ -140,17 +148,18 @@ def test_a_busy_file_is_named_as_busy(state) -> None:
         one.execute("BEGIN IMMEDIATE")
         with (
             pytest.raises(StateError, match="in use by another program") as refused,
-            engine.explained(state.path),
+            state.database.explained(),
         ):
             other.execute("BEGIN IMMEDIATE")
     assert refused.value.code == "state_busy"
 
 
+@SQLITE
 def test_a_failure_of_any_other_kind_names_the_file_and_what_sqlite_says(state) -> None:
     with (
         pytest.raises(StateError, match=r"reconcile\.db could not be used: no such table: nil"),
-        engine.explained(state.path),
-        engine.transaction(state.path, writing=False) as connection,
+        state.database.explained(),
+        state.database.transaction(writing=False) as connection,
     ):
         connection.execute(text("SELECT * FROM nil"))
 
@@ -160,20 +169,24 @@ def test_a_wrong_program_is_a_bug_and_keeps_its_traceback(state) -> None:
     row |= {"claimed_by": "", "first_absent": state.now, "absent_exports": 0}
     with (
         pytest.raises(IntegrityError),
-        engine.explained(state.path),
-        engine.transaction(state.path, writing=True) as connection,
+        state.database.explained(),
+        state.database.transaction(writing=True) as connection,
     ):
         connection.execute(insert(tables.claim).values(row))
+
+
+@SQLITE
+def test_a_connection_that_was_closed_is_a_bug(state) -> None:
     closed = sqlite3.connect(state.path)
     closed.close()
-    with pytest.raises(sqlite3.ProgrammingError), engine.explained(state.path):
+    with pytest.raises(sqlite3.ProgrammingError), state.database.explained():
         closed.execute("SELECT 1")
 
 
 def test_an_error_of_the_database_never_quotes_the_values(state) -> None:
     with (
         pytest.raises(IntegrityError) as bug,
-        engine.transaction(state.path, writing=True) as connection,
+        state.database.transaction(writing=True) as connection,
     ):
         connection.execute(insert(tables.state).values(id="x", pbx_url="private name"))
     assert "private name" not in str(bug.value)
@@ -183,14 +196,14 @@ def test_a_time_without_a_zone_is_refused(state) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
     with (
         pytest.raises(StatementError, match="without a time zone"),
-        engine.transaction(state.path, writing=True) as connection,
+        state.database.transaction(writing=True) as connection,
     ):
         connection.execute(insert(tables.state).values(id="x", pbx_url="", created_at=naive))
 
 
 def test_a_time_comes_back_aware_and_in_utc(state) -> None:
     summer = datetime(2026, 7, 1, 4, 0, tzinfo=timezone(timedelta(hours=2)))
-    with engine.transaction(state.path, writing=True) as connection:
+    with state.database.transaction(writing=True) as connection:
         connection.execute(insert(tables.state).values(id="x", pbx_url="", created_at=summer))
         statement = select(tables.state.c.created_at).where(tables.state.c.id == "x")
         found = connection.scalar(statement)
@@ -219,10 +232,17 @@ def test_postgresql_can_run_the_same_tables() -> None:
             assert str(CreateIndex(index).compile(dialect=dialect))
 
 
-def test_what_only_sqlite_understands_stands_in_the_engine_alone() -> None:
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        (("PRAGMA", "import sqlite3", "sqlite_sequence"), "sqlite.py"),
+        (("import psycopg", "pg_"), "postgres.py"),
+    ],
+)
+def test_what_only_one_database_understands_stands_in_its_module_alone(words, module) -> None:
     folder = Path(engine.__file__).parent
-    others = [file for file in folder.glob("*.py") if file.name != "engine.py"]
+    others = [file for file in folder.glob("*.py") if file.name != module]
     assert len(others) > 5
     for file in others:
         source = file.read_text(encoding="utf-8")
-        assert not {word for word in ("PRAGMA", "sqlite3", "dialects") if word in source}, file
+        assert not {word for word in words if word in source}, file

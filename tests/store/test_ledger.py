@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kinds import SQLITE
 from sqlalchemy.exc import IntegrityError
 
 from reconcile.errors import ApprovalRefused, StateError
@@ -409,6 +410,7 @@ def test_the_newest_run_is_the_one_with_the_highest_number(ledger: Ledger, now: 
 # ---------------------------------------------------------------------------- failures
 
 
+@SQLITE
 def test_a_full_disk_is_a_state_error_and_leaves_nothing_half_written(
     state, ledger: Ledger, run_id: int, full_disk
 ) -> None:
@@ -425,18 +427,25 @@ def test_a_full_disk_is_a_state_error_and_leaves_nothing_half_written(
     assert state.check().claims == 30_000
 
 
+def test_of_two_claims_on_a_contact_the_last_one_counts(state, ledger: Ledger) -> None:
+    ledger.adopt([state.claim(1, name="a"), state.claim(2), state.claim(1, name="b")])
+    assert ledger.view(now=state.now).claims[1].name == "b"
+
+
 def test_a_table_lost_under_an_open_ledger_is_a_state_error(state, ledger: Ledger) -> None:
     state.sql("DROP TABLE probe")
-    with pytest.raises(StateError, match=r"reconcile\.db could not be used: no such table"):
+    with pytest.raises(
+        StateError, match=r"could not be used: (no such table|relation .* does not exist)"
+    ):
         ledger.probe(pbx_url="https://pbx", pbx_version="20")
 
 
 def test_a_reader_sees_the_state_while_another_process_writes(state, ledger: Ledger) -> None:
     ledger.adopt([state.claim(1)])
     writing = state.process(
-        "from reconcile.store.engine import transaction\n"
+        "from reconcile.store.engine import located\n"
         "from sqlalchemy import text\n"
-        "with transaction(base / 'state/reconcile.db', writing=True) as connection:\n"
+        "with located(url, base=base).transaction(writing=True) as connection:\n"
         "    connection.execute(text('DELETE FROM claim'))\n"
         "    print('deleted', flush=True)\n"
         "    input()\n"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from amounts import amount, note
+from kinds import SQLITE
 
 from reconcile.errors import StateError
 from reconcile.model import Freeze, ProtectionKind, ProtectionRecord
@@ -29,7 +30,7 @@ def serial(state) -> int:
 
 
 def beside(state) -> Path:
-    return state.path.with_name("reconcile.db.serial")
+    return state.database.mark
 
 
 def in_reports(state) -> Path:
@@ -47,14 +48,6 @@ def write(state, *contact_ids: int) -> None:
     with state.open() as ledger:
         for contact_id in contact_ids:
             ledger.adopt([state.claim(contact_id)])
-
-
-def put_back(copy: Path, state) -> None:
-    """As an administrator does it: the copy is the state now."""
-    for end in ("-wal", "-shm"):
-        state.path.with_name(f"{state.path.name}{end}").unlink(missing_ok=True)
-    shutil.copy(copy, state.path)
-    state.path.chmod(0o600)
 
 
 def refusal(state) -> StateError:
@@ -118,10 +111,8 @@ def test_the_marks_are_private_and_the_only_files_that_are_left(state) -> None:
     assert {file.stat().st_mode & 0o777 for file in (beside(state), in_reports(state))} == {0o600}
     assert state.reports.stat().st_mode & 0o777 == 0o700
     assert list(state.reports.iterdir()) == [in_reports(state)]
-    assert {file.name for file in state.path.parent.iterdir()} == {
-        "reconcile.db",
-        "reconcile.db.serial",
-    }
+    there = {beside(state), *([] if state.cluster else [state.path])}
+    assert set(beside(state).parent.iterdir()) == there
 
 
 def test_looking_leaves_no_mark_and_moves_none(state) -> None:
@@ -145,6 +136,7 @@ def test_without_a_folder_of_reports_there_is_one_mark(state) -> None:
     state.open().close()
 
 
+@SQLITE
 def test_what_root_notes_belongs_to_whom_the_state_belongs(state) -> None:
     if os.geteuid() == 0:
         os.chown(state.path, 65534, 65534)
@@ -191,9 +183,9 @@ def test_a_backup_that_was_put_back_is_noticed(state) -> None:
     write(state, 1)
     copy = state.backup()
     write(state, 2, 3)
-    put_back(copy, state)
+    state.put_back(copy)
     error = refusal(state)
-    assert str(error).startswith(f"{state.path} was put back from a backup")
+    assert str(error).startswith(f"{state.name} was put back from a backup")
     assert "at least 2 of 3 are not in it" in error.message
     for lost in ("Claims", "protections", "freezes", "approvals", "tombstones"):
         assert lost in error.message
@@ -202,14 +194,15 @@ def test_a_backup_that_was_put_back_is_noticed(state) -> None:
 def test_one_lost_write_is_enough_and_none_is_not(state) -> None:
     write(state, 1)
     copy = state.backup()
-    put_back(copy, state)
+    state.put_back(copy)
     state.open().close()
     assert state.check().ok
     write(state, 2)
-    put_back(copy, state)
+    state.put_back(copy)
     assert "at least 1 of 2 " in refusal(state).message
 
 
+@SQLITE
 def test_a_whole_folder_that_was_put_back_is_noticed_by_the_reports(state, tmp_path) -> None:
     write(state, 1)
     shutil.copytree(state.path.parent, tmp_path / "saved")
@@ -219,12 +212,13 @@ def test_a_whole_folder_that_was_put_back_is_noticed_by_the_reports(state, tmp_p
     assert "at least 1 of 2 " in refusal(state).message
 
 
+@SQLITE
 def test_a_write_ahead_log_that_was_thrown_away_is_noticed(state) -> None:
     with state.open() as ledger:
         ledger.adopt([state.claim(1)])
         shutil.copy(state.path, state.base / "without-log")
         ledger.begin_run(command="run", mode="auto", now=state.now)
-    put_back(state.base / "without-log", state)
+    state.put_back(state.base / "without-log")
     assert "lost its last writes" in refusal(state).message
 
 
@@ -275,7 +269,7 @@ def test_a_mark_that_says_nothing_of_this_state_is_no_mark(state, text: str) -> 
 def test_a_new_state_in_the_place_of_a_lost_one_begins_its_own_marks(state) -> None:
     write(state, 1, 2)
     old = in_reports(state)
-    state.path.unlink()
+    state.lose()
     state.upgrade()
     state.open().close()
     write(state, 1)
@@ -283,6 +277,7 @@ def test_a_new_state_in_the_place_of_a_lost_one_begins_its_own_marks(state) -> N
     assert old.exists()
 
 
+@SQLITE
 def test_a_state_moves_with_its_marks_or_to_another_name(state, tmp_path) -> None:
     write(state, 1)
     other = replace(state, base=tmp_path / "other")
@@ -369,8 +364,8 @@ def restored(state, plan):
     copy = state.backup()
     with state.open() as ledger:
         ledger.begin_run(command="apply", mode="review", now=state.now)
-    state.path.rename(state.base / "lost.db")
-    put_back(copy, state)
+    state.lose()
+    state.put_back(copy)
     refusal(state)
     return state
 
@@ -395,7 +390,7 @@ def test_a_rebind_goes_on_with_the_state_and_believes_no_absence(restored, plan)
 
 def test_a_rebind_says_what_it_did_and_what_to_look_at(restored) -> None:
     said = str(rebind(restored, last_run=41))
-    assert f"{restored.path} is the state to go on with" in said
+    assert f"{restored.name} is the state to go on with" in said
     assert "Grace starts again for every contact; 3 were absent." in said
     assert "Plans that waited for an approval are void: 1." in said
     assert "at least the number 42" in said
@@ -429,7 +424,7 @@ def test_numbers_that_were_purged_stay_used_after_a_rebind(restored) -> None:
 
 def test_the_state_that_was_lost_is_the_older_one_from_then_on(restored) -> None:
     rebind(restored)
-    put_back(restored.base / "lost.db", restored)
+    restored.find()
     assert "was put back from a backup" in refusal(restored).message
 
 
@@ -447,7 +442,7 @@ def test_a_rebind_of_the_newest_state_does_nothing(state, plan) -> None:
     before = noted(state)
     result = rebind(state, last_run=99)
     assert not result.changed
-    assert str(result) == f"{state.path} is the newest state that is known here: nothing to do."
+    assert str(result) == f"{state.name} is the newest state that is known here: nothing to do."
     with state.open() as ledger:
         assert ledger.view(now=state.now) == view
         assert len(ledger.plan(plan.digest)) == 1
@@ -472,6 +467,7 @@ def test_a_rebind_whose_mark_fails_can_be_repeated(restored) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["missing", "open", "damaged"])
+@SQLITE
 def test_a_rebind_asks_for_everything_else_that_a_state_must_be(restored, spoil: str) -> None:
     if spoil == "missing":
         restored.path.unlink()
