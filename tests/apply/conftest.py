@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
+from amounts import PROVE
 from company import founded
 
 if TYPE_CHECKING:
@@ -100,6 +103,21 @@ class Evening:
     def deletes(self, contact_id: int) -> list:
         path = f"/xapi/v1/Contacts({contact_id})"
         return [r for r in self.company.deletes() if r.path == path]
+
+
+def pytest_collection_modifyitems(config, items):
+    """With the state on a server every second test in a check, and all of them in a proof."""
+    if PROVE:
+        return
+    left = [item for item in items if _is_left_to_proofs(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_left_to_proofs(item):
+    here = item.path.parent == Path(__file__).parent
+    on_server = getattr(item, "callspec", None) and item.callspec.params.get("kind") == "postgresql"
+    return here and on_server and crc32(item.name.encode()) % 2
 
 
 @pytest.fixture
