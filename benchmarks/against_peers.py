@@ -27,7 +27,7 @@ LATENCY = 0.02
 def main() -> None:
     """Print what each took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pandas", type=int, nargs="*", default=[100_000, 1_000_000])
+    parser.add_argument("--pandas", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--script", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
