@@ -523,6 +523,27 @@ def test_those_who_ask_meanwhile_are_one_group_and_each_gets_its_own_answer():
     assert len(groups) < 8
 
 
+def test_one_group_is_at_work_at_a_time():
+    working, clashes = Lock(), []
+
+    def do(asked):
+        if not working.acquire(blocking=False):
+            clashes.append(asked)
+            return asked
+        Event().wait(0.002)
+        working.release()
+        return asked
+
+    gathered = Gathered(do)
+
+    def ask(number):
+        return [gathered(number) for _ in range(20)]
+
+    answers = asked_by(ask, range(8))
+    assert answers == {n: [n] * 20 for n in range(8)}
+    assert clashes == []
+
+
 def test_an_error_is_raised_in_everyone_of_its_group_and_in_nobody_after():
     groups = []
 
@@ -552,10 +573,10 @@ def test_abreast_ends_when_all_have_ended():
 
     def work():
         start.wait(PATIENCE)  # nobody passes unless all three are there
-        done.append(1)
+        done.append((current_thread().name, current_thread().daemon))
 
     abreast(work, 3)
-    assert done == [1, 1, 1]
+    assert sorted(done) == [("lane 1", True), ("lane 2", True), ("lane 3", True)]
 
 
 def test_what_is_left_is_done_with_the_next_group_or_at_the_end():
