@@ -2,6 +2,9 @@
 
 Unknown keys, wrong types and impossible values are errors. Nothing is coerced: "20" is no number.
 Secrets are named here, never written here: they come from the environment or from a file.
+
+A `defaults.toml` makes its folder one of jobs: each other file in it is laid over the defaults, and
+its relative paths start from a folder of its own, so that no two jobs share a state by accident.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -41,6 +45,26 @@ if TYPE_CHECKING:
 
 CONTACT_TYPES: Final = ("3CX", "CRM", "Google", "M365")
 
+DEFAULTS: Final = "defaults.toml"
+"""What the jobs of a folder have in common."""
+NO_VARIABLE: Final = (
+    "must be the name of an environment variable; the secret itself stays out of here"
+)
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_variable(name: str) -> bool:
+    """Whether an environment variable can be called so; a secret can be, but mostly is not."""
+    return bool(_VARIABLE.fullmatch(name))
+
+
+def _variable(name: str) -> str:
+    if name and not is_variable(name):
+        raise ValueError(NO_VARIABLE)
+    return name
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0)]
 Days = Annotated[int, Field(ge=1)]
@@ -56,12 +80,12 @@ class Crm(_Section):
     """`[crm]`: where the export is and how it is read."""
 
     source: str = ""
-    source_env: str = ""
+    source_env: Variable = ""
     url: str = ""
     sql: str = ""
     auth: Literal["none", "bearer", "basic"] = "none"
     user: str = ""
-    secret_env: str = ""
+    secret_env: Variable = ""
     secret_file: str = ""
     options: dict[str, str | int | bool] = Field(default_factory=dict)
     ca_file: str = ""
@@ -87,7 +111,7 @@ class Pbx(_Section):
 
     url: str = Field(min_length=1)
     client_id: str = Field(min_length=1)
-    client_secret_env: str = ""
+    client_secret_env: Variable = ""
     client_secret_file: str = ""
     delete_guard: DeleteGuard = Field(default=DeleteGuard.ETAG, strict=False)
     contact_types: list[str] = Field(default=["3CX"], min_length=1)
@@ -227,7 +251,7 @@ class Notify(_Section):
 
     healthcheck_url: str = ""
     urls: list[str] = []
-    urls_env: str = ""
+    urls_env: Variable = ""
     urls_file: str = ""
     timeout_seconds: float = Field(default=30, gt=0, le=600)
     digest: Literal[
@@ -308,6 +332,8 @@ class Config(Document):
     """A validated configuration, and the folder that its relative paths start from."""
 
     base: Path
+    jobs: Path | None = None
+    """The folder of jobs that it is one of."""
 
     def rules(self, protections: Iterable[ProtectionRecord] = (), *, immediate: bool) -> Rules:
         """What the decision table needs; `protections` are those that the state keeps."""
@@ -397,6 +423,12 @@ class Config(Document):
             secrecy.keep(url)
         return (*self.notify.urls, *hidden)
 
+    def variables(self) -> frozenset[str]:
+        """The environment variables that it names as places of secrets."""
+        crm, pbx, notify = self.crm, self.pbx, self.notify
+        named = (crm.source_env, crm.secret_env, pbx.client_secret_env, notify.urls_env)
+        return frozenset(filter(None, named))
+
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to the configuration's own folder.
 
@@ -448,9 +480,19 @@ class _Secret(NamedTuple):
 
 
 def load(path: Path) -> Config:
-    """Read and validate config.toml; raises ConfigError with every problem in it."""
+    """Read and validate config.toml, or a job; raises ConfigError with every problem in it."""
+    if path.name == DEFAULTS:
+        raise ConfigError(
+            f"{path} is what the jobs beside it have in common, and no job itself.",
+            hint=f"name one of them: reconcile --config {path.with_name('NAME.toml')} doctor",
+        )
+    return validate(_read(path), path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A TOML file as it stands; raises ConfigError."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"There is no configuration at {path}.", hint="reconcile init") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -460,7 +502,6 @@ def load(path: Path) -> Config:
         raise ConfigError(
             f"{path} is not valid TOML.", problems=[problem], hint=f"edit {path}"
         ) from error
-    return validate(document, path)
 
 
 class HowRead(TypedDict):
@@ -486,18 +527,77 @@ def how_read(path: Path, *, format: str | None = None) -> HowRead:  # noqa: A002
 
 
 def validate(document: dict[str, Any], path: Path) -> Config:
-    """Validate a document that was read from `path`."""
-    found = _inconsistencies(document)
+    """Validate a document that was read from `path`, over the defaults if it is a job.
+
+    The folder of a job is made, 0700, unless it is there.
+    """
+    shared = path.with_name(DEFAULTS)
+    defaults = _read(shared) if shared.exists() else None
+    merged = document if defaults is None else _over(defaults, document)
+    found = _inconsistencies(merged)
     try:
-        checked = Document.model_validate(document)
+        checked = Document.model_validate(merged)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        raise _impossible(
-            [*((_dotted(e["loc"]), _words(e)) for e in errors), *found], path
-        ) from None
+        found = [*((_dotted(e["loc"]), _words(e)) for e in errors), *found]
     if found:
-        raise _impossible(found, path)
-    return Config(base=path.resolve().parent, **dict(checked))
+        problems = [
+            Problem(
+                code="config",
+                file=DEFAULTS if _stands_in_defaults(where, document, defaults) else path.name,
+                column=where,
+                message=words,
+            )
+            for where, words in found
+        ]
+        raise _impossible(problems, path)
+    if defaults is None:
+        return Config(base=path.resolve().parent, **dict(checked))
+    folder = path.parent.resolve()
+    return Config(base=_own_folder(folder / path.stem), jobs=folder, **dict(checked))
+
+
+def _over(defaults: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's document laid over the defaults, table by table; a list replaces a list."""
+    return {
+        **defaults,
+        **{
+            key: _over(below, value)
+            if isinstance(value, dict) and isinstance(below := defaults.get(key), dict)
+            else value
+            for key, value in job.items()
+        },
+    }
+
+
+def _own_folder(folder: Path) -> Path:
+    """Where a job's relative paths start."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The folder {folder} of this job can't be made: {error.strerror or error}.",
+            hint=f"let this user make folders in {folder.parent}",
+        ) from error
+    return folder
+
+
+def _stands_in_defaults(
+    where: str, document: Mapping[str, Any], defaults: Mapping[str, Any] | None
+) -> bool:
+    """Whether a problem is to be mended there; what stands nowhere is missing in the job."""
+    return defaults is not None and not _holds(document, where) and _holds(defaults, where)
+
+
+def _holds(document: Any, where: str) -> bool:  # noqa: ANN401 - whatever TOML holds
+    """Whether the key, or a list that it is in, stands in the document."""
+    for key in where.split("."):
+        if not isinstance(document, dict):
+            return True
+        if key not in document:
+            return False
+        document = document[key]
+    return True
 
 
 def _inconsistencies(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -507,11 +607,7 @@ def _inconsistencies(document: dict[str, Any]) -> list[tuple[str, str]]:
     return [(f"crm.{key}", words) for key, words in locations.faults(crm)]
 
 
-def _impossible(found: list[tuple[str, str]], path: Path) -> ConfigError:
-    problems = [
-        Problem(code="config", file=path.name, column=where, message=words)
-        for where, words in found
-    ]
+def _impossible(problems: Sequence[Problem], path: Path) -> ConfigError:
     return ConfigError(
         f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
         problems=problems,

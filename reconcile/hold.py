@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from reconcile.session import Session, World
 
 STOP_FILE: Final = "STOP"
-"""Beside config.toml; whoever can make a file there can stop a run, and nothing more."""
+"""Beside config.toml; whoever can make a file there can stop a run, and nothing more. Of a job it
+stands in the job's own folder, or beside all jobs for all of them."""
 MAX_AGE: Final = timedelta(hours=1)
 """So old may the reads be that a delete is decided by; a laptop's lid, or a paused machine."""
 
 
 def stop_file(config: Config) -> str:
     """The name of the file that stops all deletes, or "" if it isn't there."""
-    return STOP_FILE if (config.base / STOP_FILE).exists() else ""
+    folders = (config.base, config.jobs or config.base)
+    return STOP_FILE if any((folder / STOP_FILE).exists() for folder in folders) else ""
 
 
 def wanted(session: Session) -> Held | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconcile.pbx.client import Connection, PbxReader
 from reconcile.pbx.connection import origin
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from reconcile.crm.sources.place import Place
     from reconcile.model import Exit
     from reconcile.pbx.trace import Trace
+
+
+PROGRESS_LINES: Final = "RECONCILE_PROGRESS_LINES"
+"""A variable by which the process that starts this one asks for its progress: a line on stderr for
+each step, marked by `PROGRESS_MARK`, with a JSON list of what, done, and of how much."""
+PROGRESS_MARK: Final = "\x1e"
 
 
 def _quiet(_what: str, _done: int, _all: int) -> None:

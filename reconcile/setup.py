@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconcile.config import Config
-
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +170,8 @@ def fault(name: str, said: str) -> str:
         return "holds what can't be printed"
     if (choices := QUESTIONS[name].choices) and said not in choices:
         return f"must be {' or '.join(choices)}"
-    if name == "secret_env" and not _VARIABLE.fullmatch(said):
-        # Somebody may have typed the secret itself.
-        return "must be the name of an environment variable; the secret itself stays out of here"
+    if name == "secret_env" and not configuration.is_variable(said):
+        return configuration.NO_VARIABLE  # somebody may have typed the secret itself
     if name == "pbx_url":
         try:
             origin(said)

@@ -33,6 +33,7 @@ FLOORS = {
     "restoring": 3,
     "setup": 3,
     "doctor": 4,
+    "fleet": 4,
     "schedule": 4,
     "notify": 4,
     "sandbox": 4,

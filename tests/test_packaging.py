@@ -47,6 +47,7 @@ def test_the_wheel_holds_every_module_and_migration_and_nothing_else(wheel):
         "reconcile/py.typed",
         "reconcile/migrations/script.py.mako",
         "reconcile/report/templates/early.js",
+        "reconcile/report/templates/fleet.html",
         *(f"reconcile/report/templates/report.{kind}" for kind in ("html", "css", "js")),
     }
 

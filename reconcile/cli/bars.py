@@ -6,10 +6,14 @@ terminal as it was.
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from reconcile.session import PROGRESS_LINES, PROGRESS_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +23,8 @@ _BARS = "reconcile.bars"
 
 def of_terminal() -> Callable[[str, int, int], None]:
     """What draws progress on stderr, if that is a terminal, until the command ends."""
+    if os.environ.get(PROGRESS_LINES):
+        return _line
     if not sys.stderr.isatty():
         return _quiet
     context = click.get_current_context()
@@ -64,6 +70,11 @@ class Bars:
         if self._bar is not None:
             self._bar.render_finish()
             self._bar = None
+
+
+def _line(what: str, done: int, total: int) -> None:
+    """For the process that started this one."""
+    click.echo(f"{PROGRESS_MARK}{json.dumps([what, done, total])}", err=True)
 
 
 def _quiet(_what: str, _done: int, _total: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from reconcile.cli import unread
 from reconcile.model import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconcile.config import Config
     from reconcile.report.model import Report
 
@@ -62,14 +65,20 @@ def _config(context: click.Context) -> Config:
 
 def _print(report: Report, config: Config, form: str, *, full: bool = False) -> int:
     """The report to stdout; gives its exit code."""
-    from reconcile.cli import bars
     from reconcile.report import files, forms
 
-    bars.end()
     page = files.page_of(report, config.path(config.report.directory))
-    code = int(report.exit_code)
+    write = partial(forms.write, report, sys.stdout, form, full=full, page=page)
+    return _written(write, int(report.exit_code))
+
+
+def _written(write: Callable[[], None], code: int) -> int:
+    """What a command found, to stdout after all bars; gives the exit code."""
+    from reconcile.cli import bars
+
+    bars.end()
     try:
-        forms.write(report, sys.stdout, form, full=full, page=page)
+        write()
         sys.stdout.flush()
     except BrokenPipeError:
         return unread(code)
@@ -240,9 +249,38 @@ def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> 
 )
 @_FULL
 @_JSON
+@click.option("--all", "folder", type=_FILE, help="Run every job of this folder, each by itself.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="With --all: this job; may be repeated."
+)
+@click.option("--resume", is_flag=True, help="With --all: jobs that have not had their slot.")
+@click.option(
+    "--jobs", "at_once", type=click.IntRange(1, 64), help="With --all: so many at once.  [4]"
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="With --all: minutes that a job may take.  [120]"
+)
+@click.option("--report", type=_FILE, help="With --all: the folder of the report of all jobs.")
 @click.pass_context
-def run(context: click.Context, *, dry_run: bool, quiet: bool, full: bool, as_json: bool) -> int:
+def run(
+    context: click.Context,
+    /,
+    *,
+    dry_run: bool,
+    quiet: bool,
+    full: bool,
+    as_json: bool,
+    folder: Path | None,
+    **of_all: Any,  # noqa: ANN401 - options of several types
+) -> int:
     """What cron calls: does what `mode` says."""
+    given = {name: value for name, value in of_all.items() if value}
+    if folder is not None:
+        if full or context.find_root().params["trace_path"]:
+            raise click.UsageError("--full and --trace are for one job: name it by --config.")
+        return _run_all(folder, given, dry_run=dry_run, quiet=quiet, as_json=as_json)
+    if given:
+        raise click.UsageError("--only, --resume, --jobs, --limit and --report are for --all.")
     from reconcile import notify
     from reconcile import run as runs
     from reconcile.cli.world import finishing_world
@@ -254,6 +292,29 @@ def run(context: click.Context, *, dry_run: bool, quiet: bool, full: bool, as_js
     if quiet and report.is_uneventful:
         return int(report.exit_code)
     return _print(report, config, "json" if as_json else "text", full=full)
+
+
+def _run_all(
+    folder: Path, given: dict[str, Any], *, dry_run: bool, quiet: bool, as_json: bool
+) -> int:
+    """All jobs of a folder, and the report of all to stdout."""
+    from datetime import timedelta
+
+    from reconcile import fleet
+    from reconcile.cli import jobs
+    from reconcile.cli.world import finishing_world
+    from reconcile.report import fleet as combined
+
+    if "limit" in given:
+        given["limit"] = timedelta(minutes=given["limit"])
+    wish = fleet.Wish(dry_run=dry_run, **given)
+    with jobs.watching(quiet=quiet) as watcher:
+        report, page = fleet.run_all(folder, finishing_world(), wish, watcher)
+    code = int(report.exit_code)
+    if quiet and report.is_uneventful:
+        return code
+    text = partial(combined.render, report, sys.stdout, page=str(page))
+    return _written(partial(click.echo, report.to_json(), nl=False) if as_json else text, code)
 
 
 @group.command()

@@ -73,11 +73,12 @@ class Bar:
 
 def render(report: Report, file: IO[str]) -> None:
     """Write the page, a list at a time, as one may have 20,000 rows."""
-    file.writelines(_environment().get_template("report.html").generate(_said(report)))
+    file.writelines(environment().get_template("report.html").generate(_said(report)))
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What all pages are made with: values are escaped and made inert; our own style and script."""
     environment = Environment(
         loader=PackageLoader("reconcile.report"),
         autoescape=True,

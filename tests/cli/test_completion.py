@@ -33,7 +33,8 @@ def test_a_real_bash_completes_commands_and_options(office):
     registered, command, options = done.stdout.splitlines()
     assert registered == "complete -o nosort -F _reconcile_completion reconcile"
     assert command == "history"
-    assert options == "--dry-run --quiet --full --json --help"
+    of_all = "--all --only --resume --jobs --limit --report"
+    assert options == f"--dry-run --quiet --full --json {of_all} --help"
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

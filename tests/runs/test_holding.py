@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from company import hired
 
-from reconcile import byhand, hold, ownership, session
+from reconcile import byhand, config, hold, ownership, session
 from reconcile.config import Protect
 from reconcile.errors import ApprovalRefused, UsageError
 from reconcile.model import Exit, Held, Outcome, Status
@@ -44,6 +44,22 @@ def test_a_stop_file_is_reported_and_nothing_is_applied(due):
     assert due.has(5)
     stop(due).unlink()
     assert due.apply(report.digest).status is Status.APPLIED
+
+
+def test_a_stop_file_of_a_job_is_its_own_and_one_beside_all_jobs_is_that_of_all(tmp_path):
+    text = 'mode = "review"\ncrm = { source = "x", region = "DE" }\n[pbx]\nclient_id = "x"\n'
+    (tmp_path / "defaults.toml").write_text(text)
+    for name in ("acme", "beta"):
+        (tmp_path / f"{name}.toml").write_text(f'[pbx]\nurl = "https://{name}.example.com"')
+
+    def stops():
+        return [hold.stop_file(config.load(tmp_path / f"{n}.toml")) for n in ("acme", "beta")]
+
+    assert stops() == ["", ""]
+    (tmp_path / "acme" / "STOP").touch()
+    assert stops() == ["STOP", ""]
+    (tmp_path / "STOP").touch()
+    assert stops() == ["STOP", "STOP"]
 
 
 def test_a_stop_file_that_appears_during_the_deletes_stops_before_the_next(due):
