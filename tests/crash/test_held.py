@@ -25,7 +25,7 @@ class Sleeper:
     def __init__(self, machine, method, contact_id):
         self.machine = machine
         self._stopped = threading.Event()
-        machine.stage()
+        machine.stage(lanes=1)  # so that nothing else is on its way at that moment
         machine.company.server.hook(self._stop, method=method, path_prefix=at(contact_id))
         self.child = machine.start("run", "--json")
         assert self._stopped.wait(PATIENCE)
@@ -128,7 +128,7 @@ def test_sigterm_at_every_request_finishes_the_contact_in_hand(machine):
     chosen = spread(requests, amount(check=3, prove=10_000), seed=23)
     codes = []
     for nth in chosen:
-        machine.stage()
+        machine.stage(lanes=1)
         gone = []
         machine.company.server.hook(lambda: gone.append(machine.gone()), nth=nth)  # noqa: B023 - at once
         machine.at_request(nth, signal.SIGTERM)
