@@ -38,6 +38,8 @@ _BAR: Final = 16
 _HEIGHT: Final = 80
 _SHOWN: Final = 1000
 """So many rows of a list are shown at once on a screen; all are there."""
+MOST: Final = 20_000
+"""So many rows are in the page of a list that nobody signs: a page of a million opens nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Table:
     lead: str
     heads: tuple[str, ...]
     rows: Sequence[tuple[object, ...]]
+    count: int
+    """All of them, also those that are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,37 +155,39 @@ def _side(title: str, counts: dict[str, int]) -> Side:
 
 
 def _tables(report: Report) -> Iterator[Table]:
+    previous = report.previous
     yield Table(
         "missing",
         "In the CRM, and not in 3CX",
         "They have a number, and nobody rings with their name.",
         ("CRM id", "Row", "Name", "Company"),
-        [(m.crm_id, m.row, m.name, m.company) for m in report.missing],
+        [(m.crm_id, m.row, m.name, m.company) for m in report.missing[:MOST]],
+        len(report.missing),
     )
     yield Table(
         "drift",
         "Different on both sides",
         "The same person, with another value in 3CX than in the CRM. Nothing is changed.",
         ("Id", "CRM id", "Field", "In 3CX", "In the CRM"),
-        [(d.id, d.crm_id, d.field, d.pbx, d.crm) for d in report.drift],
+        [(d.id, d.crm_id, d.field, d.pbx, d.crm) for d in report.drift[:MOST]],
+        len(report.drift),
     )
     yield Table(
         "duplicates",
         "One person, several contacts",
         "Each of them is kept.",
         ("CRM id", "Name", "Ids"),
-        [(d.crm_id, d.name, ", ".join(map(str, d.ids))) for d in report.duplicates],
+        [(d.crm_id, d.name, ", ".join(map(str, d.ids))) for d in report.duplicates[:MOST]],
+        len(report.duplicates),
     )
-    previous = report.previous
+    changes = previous.changes if previous else ()
     yield Table(
         "changes",
         "What changed since the last report",
         f"Against run {previous.run} of {told.moment(previous.finished_at)}." if previous else "",
         ("Id", "Was", "Is"),
-        [
-            (c.id, _verdict(c.before), _verdict(c.now))
-            for c in (previous.changes if previous else ())
-        ],
+        [(c.id, _verdict(c.before), _verdict(c.now)) for c in changes[:MOST]],
+        len(changes),
     )
 
 

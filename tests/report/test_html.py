@@ -177,6 +177,16 @@ def test_lists_beside_the_contacts_are_there():
     assert "4 Ann Lee 7, 8" in said
 
 
+def test_a_list_that_nobody_signs_is_cut_where_no_page_opens_any_more():
+    some = MissingPart(crm_id="3", row=9, name="Max New", company="ACME")
+    said = page(made().model_copy(update={"missing": (some,) * (html.MOST + 1)})).text()
+    assert said.count("3 9 Max New ACME") == html.MOST
+    assert "In the CRM, and not in 3CX (20,001)" in said
+    assert "The first 20,000 stand here, and all of them in report.json." in said
+    whole = page(made().model_copy(update={"missing": (some,)})).text()
+    assert "stand here" not in whole
+
+
 def test_what_changed_since_the_last_report_is_told():
     before = made()
     now = made(previous=before, grace=5, run_id=13)
