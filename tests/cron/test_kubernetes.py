@@ -9,6 +9,7 @@ import copy
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import kubernetes_validate
@@ -174,12 +175,15 @@ def test_every_other_code_is_left_as_it_is(installed, night):
 def test_the_signal_that_ends_a_pod_finishes_the_contact_in_hand(installed, night):
     installed.set('mode = "review"', 'mode = "auto"')
     first, second = installed.due(count=2)
-    started = []
-    installed.server.hook(
-        lambda: os.kill(started[0].pid, signal.SIGTERM),
-        method="DELETE",
-        path_prefix=f"/xapi/v1/Contacts({first['Id']})",
-    )
+    started, server = [], installed.server
+
+    def terminate():
+        os.kill(started[0].pid, signal.SIGTERM)
+        # The shell hands it on when its turn comes: until then nobody may be through.
+        server.switches = replace(server.switches, latency=0.5)
+
+    path = f"/xapi/v1/Contacts({first['Id']})"
+    server.hook(terminate, method="DELETE", path_prefix=path)
     started.append(night())
     with started[0] as process:
         _, err = process.communicate(timeout=120)
