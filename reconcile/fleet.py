@@ -407,7 +407,8 @@ class _Crew:
         place = _place(job, self.directory)
         with suppress(ValidationError):
             report = Report.model_validate_json(out)
-            if code == report.exit_code:
+            # A signal that met it when all was done and told, on its way out, changes nothing.
+            if code == report.exit_code or code in _SIGNALLED:
                 return combining.of_report(job.name, report, place, seconds=0)
         return _without_report(job, code, said)
 

@@ -11,8 +11,9 @@ from datetime import timedelta
 import pytest
 import warm
 from canaries import SECRET
+from fleet.conftest import ROOT
 
-from reconcile.model import Exit
+from reconcile.model import Exit, Status
 from reconcile.report.fleet import FleetReport
 
 
@@ -94,6 +95,21 @@ def test_a_process_that_comes_to_nothing_is_a_line_of_the_report(jobs, more, hea
     jobs.more = more
     (line,) = jobs.run().jobs
     assert (line.status, line.headline, line.exit_code) == ("failed", headline, code)
+
+
+def test_a_signal_that_meets_a_job_on_its_way_out_changes_nothing(jobs, tmp_path):
+    """All was done and told; it must not be called undone."""
+    jobs.add("acme")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os, signal\n"
+        "def struck():\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "atexit.register(struck)\n"
+    )
+    jobs.more = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    (line,) = jobs.run().jobs
+    assert (line.status, line.exit_code, line.deleted) == (Status.APPLIED, Exit.CONVERGED, 1)
 
 
 def test_a_job_that_is_stopped_before_it_listens_did_nothing(jobs):
