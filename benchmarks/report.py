@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import tempfile
 import time
 import tracemalloc
@@ -24,12 +23,13 @@ from taking import keep, machine, medians, ratio, script
 from reconcile import planning
 from reconcile.planning import Request
 from reconcile.report import files
+from reconcile.report.model import Report
 
 SHARE = 0.2
 MEMORY = 0.5
 KNOWN = 100
 """One contact in so many is in the export."""
-REPORT = "report.pickle"
+REPORT = "planned.json"
 STEPS = {
     "page": "reconcile.report.files.put_page",
     "json": "reconcile.report.files.put",
@@ -84,14 +84,14 @@ def _run(folder: Path) -> dict[str, float]:
     whole = time.process_time() - started
     if not report.digest:
         raise SystemExit(f"{report.headline} {report.findings}")
-    (folder / REPORT).write_bytes(pickle.dumps(report))
+    files.put(report, folder / REPORT)
     steps = {step: samples.share(name) * whole for step, name in STEPS.items()}
     return {"whole": whole, "rows": float(len(report.contacts)), **steps}
 
 
 def _written(folder: Path) -> dict[str, float]:
     """How many bytes Python holds at most while it writes report.json, and how long that is."""
-    report = pickle.loads((folder / REPORT).read_bytes())  # noqa: S301 - our own
+    report = Report.model_validate_json((folder / REPORT).read_bytes())
     tracemalloc.start()
     files.put(report, folder / files.NAME)
     peak = float(tracemalloc.get_traced_memory()[1])

@@ -26,13 +26,13 @@ contact, and none sends a DELETE any more; what is on its way gets its outcome.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reconcile.errors import PbxError, StateError
-from reconcile.lanes import Gathered, abreast
+from reconcile.lanes import Counted, Gathered, abreast
 from reconcile.model import (
     Acceptance,
     Action,
@@ -110,6 +110,10 @@ class Journal(Protocol):
     def settle(self, action_id: int, *, outcome: Outcome, detail: str, now: datetime) -> None:
         """Commit the outcome."""
 
+
+class SharableJournal(Journal, Protocol):
+    """A journal whose entries can share a commit."""
+
     def together(self) -> AbstractContextManager[None]:
         """One commit, at its end, for all that is written inside."""
 
@@ -166,11 +170,13 @@ class Tools:
 
     reader: Reader
     writer: Writer
-    journal: Journal
+    journal: SharableJournal
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     held: Callable[[], Held | None]
     """Why the run may not delete now; asked right before each DELETE."""
+    lanes: Callable[[], int] = lambda: 1
+    """How many contacts may be in hand now; fewer once the PBX has complained."""
 
 
 def execute(
@@ -178,30 +184,30 @@ def execute(
     tools: Tools,
     *,
     run_id: int,
-    lanes: int = 1,
     interrupted: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Applied:
-    """Delete what the plan says, each contact under its precondition, so many at a time.
+    """Delete what the plan says, each contact under its precondition.
 
     Raises nothing that the PBX can cause: whatever it answers is an outcome. A StateError of the
     journal is raised, and then no DELETE was sent without its intent.
     """
     course = _Course(plan, interrupted, progress)
-    hand = _Hand(plan, tools, run_id, course)
-    _lane(course, hand, lambda: lanes == 1 or not hand.canary_confirmed)
+    hand = _Hand(plan, tools, run_id, course, tools.journal, tools.held)
+    _lane(course, hand, lambda: tools.lanes() == 1 or not hand.canary_confirmed)
     if course.goes_on:
-        journal = _SharedJournal(tools.journal)
-        hand.tools = replace(tools, journal=journal, held=_asked_together(tools.held))
+        hand.journal = journal = _SharedJournal(tools.journal)
+        hand.held = _asked_together(tools.held)
+        lanes = Counted(tools.lanes)
         try:
-            abreast(partial(_lane, course, hand), lanes)
+            abreast(partial(_lane, course, hand, lanes.may_stay), lanes.count)
             journal.finish()
         except (KeyboardInterrupt, StateError) as error:
             course.end(error)
     return course.applied()
 
 
-def _lane(course: _Course, hand: _Hand, goes_on: Callable[[], bool] = lambda: True) -> None:
+def _lane(course: _Course, hand: _Hand, goes_on: Callable[[], bool]) -> None:
     """Take one contact after the other, until none is left or something ends it for all."""
     while goes_on() and (taken := course.take()) is not None:
         at, decision = taken
@@ -313,7 +319,7 @@ class _SharedJournal:
     if there is none any more, the next run looks, as after a kill.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: SharableJournal) -> None:
         self._journal = journal
         self._write: Gathered[Callable[[], Any], Any] = Gathered(self._write_all)
 
@@ -330,10 +336,6 @@ class _SharedJournal:
         """Commit what is left. Raises StateError."""
         self._write.finish()
 
-    def together(self) -> AbstractContextManager[None]:
-        """As the journal itself."""
-        return self._journal.together()
-
     def _write_all(self, entries: list[Callable[[], Any]]) -> list[Any]:
         with self._journal.together():
             return [write() for write in entries]
@@ -347,6 +349,8 @@ class _Hand:
     tools: Tools
     run_id: int
     course: _Course
+    journal: Journal
+    held: Callable[[], Held | None]
     canary_confirmed: bool = False
     unforeseen: int = 0
     """Answers in a row that said gone of what had just been read; over all lanes."""
@@ -374,7 +378,7 @@ class _Hand:
             precondition, attempt.sent = self._precondition(attempt, contact), contact
             if attempt.action_id is None:
                 attempt.action_id = self._intend(decision, contact, entity)
-            if (held := self.tools.held()) is not None:
+            if (held := self.held()) is not None:
                 raise _Stop(self._refrained(attempt, held.why), held.why, held)
             if why := self.course.ended:
                 return self._refrained(attempt, why)
@@ -404,7 +408,7 @@ class _Hand:
         return ContentMatch(fingerprint=contact.fingerprint)
 
     def _intend(self, decision: Decision, contact: Contact, entity: Mapping[str, Any]) -> int:
-        return self.tools.journal.intend(
+        return self.journal.intend(
             run_id=self.run_id,
             contact_id=contact.id,
             fingerprint=contact.fingerprint,
@@ -537,7 +541,7 @@ class _Hand:
     def _end(self, attempt: _Attempt, outcome: Outcome, detail: str) -> ContactOutcome:
         """Commit the outcome, if there was an intent."""
         if attempt.action_id is not None:
-            self.tools.journal.settle(
+            self.journal.settle(
                 attempt.action_id, outcome=outcome, detail=detail, now=self.tools.clock()
             )
         return ContactOutcome(

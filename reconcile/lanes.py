@@ -110,6 +110,23 @@ class _Question(Generic[Asked, Given]):
         return self._given[0]
 
 
+class Counted:
+    """How many lanes are left, against how many there may be now."""
+
+    def __init__(self, allowed: Callable[[], int]) -> None:
+        self.count = allowed()
+        self._allowed = allowed
+        self._lock = Lock()
+
+    def may_stay(self) -> bool:
+        """Whether the lane that asks is not one too many; if it is, it must end."""
+        with self._lock:
+            if self.count <= self._allowed():
+                return True
+            self.count -= 1
+        return False
+
+
 def abreast(work: Callable[[], None], lanes: int) -> None:
     """Do the same work in so many threads, until all of them have ended. It must raise nothing.
 

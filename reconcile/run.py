@@ -149,12 +149,12 @@ def apply_plan(
         clock=world.clock,
         sleep=world.sleep,
         held=lambda: hold.held(session, run_id=run_id, read_at=read_at),
+        lanes=lambda: session.reader.session.lanes.limit,
     )
     return apply.execute(
         approved,
         tools,
         run_id=run_id,
-        lanes=session.config.pbx.concurrency,
         interrupted=lambda: world.interrupted() is not None,
         progress=lambda done, total: world.progress("deleting", done, total),
     )

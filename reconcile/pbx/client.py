@@ -193,8 +193,7 @@ class PbxWriter:
 
     def _send(self, method: str, path: str, **content: Any) -> Reply:  # noqa: ANN401 - as httpx
         request = self._client.build(method, path, **content)
-        with self._session.lanes:
-            return self._session.once(self._client, request)
+        return self._session.once(self._client, request)
 
 
 def _answer(reply: Reply) -> Answer:

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +23,7 @@ from reconcile.model import Exit, Outcome, Status
 from reconcile.report import files, told
 from reconcile.report.forms import utf8
 from reconcile.report.inert import json_text, printable
+from reconcile.report.text import console_on, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,10 +40,6 @@ WORST: Final = (
 """Exit codes, the worst first. What nobody can explain; what is remembered is in doubt; a night
 that could not be made, by what was to be read first and by what was to be written next; a night
 that another run or a signal took; a night that needs a person; an ordinary night."""
-_WIDTH: Final = 100
-"""Columns where the output is no terminal, so that a log reads the same everywhere."""
-_LONGEST: Final = 400
-"""Characters of a cell."""
 
 Ended = Literal["refused", "failed", "killed", "not_begun"]
 """How a job ended that left no report: its configuration is wrong, it said why, it could not say
@@ -209,13 +205,7 @@ def render_page(report: FleetReport, file: IO[str]) -> None:
 
 def render(report: FleetReport, file: IO[str], *, page: str) -> None:
     """Write the report for a terminal or a log."""
-    console = Console(
-        file=file,
-        width=None if file.isatty() else _WIDTH,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    console = console_on(file)
     console.print(Text(printable(report.headline), style="bold"))
     table = Table(box=box.SIMPLE_HEAD)
     for head in ("Job", "Exit", "Status", "What", "Due", "Deleted", "Seconds"):
@@ -244,8 +234,7 @@ def _cells(job: JobPart) -> tuple[str, ...]:
 
 def _cut(text: str) -> str:
     """A cell of a table, its own lines kept."""
-    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    return "\n".join(map(printable, shown.split("\n")))
+    return "\n".join(map(cut, text.split("\n")))
 
 
 def _plain(status: str) -> str:

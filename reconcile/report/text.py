@@ -36,13 +36,7 @@ _WIDTH: Final = 100
 
 def render(report: Report, file: IO[str], *, full: bool = False, page: str = "") -> None:
     """Write the report; with `full`, every guard and every row of every list."""
-    console = Console(
-        file=file,
-        width=None if file.isatty() else _WIDTH,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    console = console_on(file)
     console.print(Text(printable(report.headline), style="bold"))
     _inputs(console, report)
     _counts(console, report)
@@ -56,6 +50,17 @@ def render(report: Report, file: IO[str], *, full: bool = False, page: str = "")
     if page:
         console.print(Text(f"To read, print and sign: {printable(page)}"), soft_wrap=True)
     console.print(Text(printable(told.next_step(report))), soft_wrap=True)
+
+
+def console_on(file: IO[str]) -> Console:
+    """Where text goes that is shown as it is: nothing of it is markup."""
+    return Console(
+        file=file,
+        width=None if file.isatty() else _WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _inputs(console: Console, report: Report) -> None:
@@ -100,7 +105,7 @@ def _guards(console: Console, report: Report) -> None:
         table.add_column(column, overflow="fold")
     for part in report.guards:
         cells = (told.guard(part.code), part.observed, part.limit, told.says(part.level))
-        table.add_row(*(Text(_cut(cell)) for cell in cells))
+        table.add_row(*(Text(cut(cell)) for cell in cells))
     console.print(table)
 
 
@@ -113,16 +118,16 @@ def _contacts(console: Console, title: str, rows: Sequence[ContactPart], limit: 
     for part in rows[:limit]:
         table.add_row(
             Text(str(part.id)),
-            Text(_cut(", ".join(filter(None, (part.name, part.company))))),
-            Text("\n".join(map(_cut, part.numbers))),
-            Text(_cut(told.why(part))),
+            Text(cut(", ".join(filter(None, (part.name, part.company))))),
+            Text("\n".join(map(cut, part.numbers))),
+            Text(cut(told.why(part))),
         )
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(Text(f"… and {len(rows) - limit:,} more"))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     """A cell of a table: one contact must not fill the screen."""
     return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 

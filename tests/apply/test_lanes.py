@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from contextlib import ExitStack
+from functools import partial
 from itertools import chain
 from threading import Barrier, Event, Lock, Thread, current_thread, main_thread
 from threading import enumerate as enumerate_threads
@@ -16,7 +18,7 @@ from company import SECRET
 
 from reconcile import apply
 from reconcile.errors import StateError
-from reconcile.lanes import Gathered, abreast
+from reconcile.lanes import Counted, Gathered, abreast
 from reconcile.model import (
     Decision,
     DeleteGuard,
@@ -25,6 +27,7 @@ from reconcile.model import (
     IfMatch,
     Outcome,
     Probe,
+    ServerEtag,
     Verdict,
 )
 from reconcile.pbx.client import Connection, PbxReader, PbxWriter
@@ -135,12 +138,12 @@ class Office:
             clock=lambda: now,
             sleep=self.sleep,
             held=lambda: None,
+            lanes=lambda: min(lanes, self.reader.session.lanes.limit),
         )
         self.applied = apply.execute(
             plan,
             tools,
             run_id=self.run_id,
-            lanes=lanes,
             interrupted=lambda: self.interrupted,
             progress=lambda done, _all: self.on_progress(done),
         )
@@ -480,8 +483,38 @@ def test_a_pbx_that_is_always_busy_stops_all_lanes(office):
 
 def test_a_busy_pbx_is_asked_by_half_as_many(office):
     office.fail(6, status=429, headers={"Retry-After": "9"})
-    office.apply(CANARY, 6)
+    office.in_hand_first(7, 8, 9)
+
+    def progress(done):
+        if done == 12:  # those that are too many have ended with what they had in hand
+            office.peak = 0
+
+    office.on_progress = progress
+    outcomes = office.apply(*range(CANARY, 45))
     assert office.reader.session.lanes.limit == LANES // 2
+    assert office.peak <= LANES // 2
+    assert set(outcomes.values()) == {Outcome.DELETED}
+
+
+def test_nothing_stands_between_the_last_check_and_a_delete(office):
+    """Not even other requests: a stop that comes while it waits for them would come too late."""
+    contact, _ = office.reader.contact(CANARY)
+    with ExitStack() as taken:
+        for _ in range(LANES):
+            taken.enter_context(office.reader.session.lanes)
+        sent = partial(office.writer.delete, CANARY, ServerEtag(tag=contact.etag))
+        thread = Thread(target=sent, daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        assert not office.company.has(CANARY)
+
+
+def test_one_lane_too_many_ends_and_one_always_stays():
+    allowed = [4]
+    counted = Counted(lambda: allowed[0])
+    assert [counted.may_stay() for _ in range(5)] == [True] * 5
+    allowed[0] = 1
+    assert [counted.may_stay() for _ in range(5)] == [False] * 3 + [True] * 2
 
 
 # ------------------------------------------------------------------ together

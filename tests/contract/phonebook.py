@@ -247,9 +247,10 @@ class Evening:
             clock=lambda: NOW,
             sleep=self.pbx.waits.append,
             held=lambda: None,
+            lanes=lambda: lanes,
         )
         with ends():
-            self.applied = apply.execute(plan, tools, run_id=self.run_id, lanes=lanes)
+            self.applied = apply.execute(plan, tools, run_id=self.run_id)
         assert time.monotonic() - started < PATIENCE
         self.check()
         return {o.contact_id: o.outcome for o in self.applied.outcomes}
