@@ -558,16 +558,28 @@ def validate(document: dict[str, Any], path: Path) -> Config:
 
 
 def _over(defaults: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-    """The job's document laid over the defaults, table by table; a list replaces a list."""
-    return {
-        **defaults,
-        **{
-            key: _over(below, value)
-            if isinstance(value, dict) and isinstance(below := defaults.get(key), dict)
-            else value
-            for key, value in job.items()
-        },
+    """The job's document laid over the defaults, table by table; a list replaces a list.
+
+    But those of `protect` add up: what is protected for all must not be lost by protecting more.
+    """
+    merged = dict(defaults)
+    for key, value in job.items():
+        below = defaults.get(key)
+        if not (isinstance(value, dict) and isinstance(below, dict)):
+            merged[key] = value
+        else:
+            merged[key] = _added(below, value) if key == "protect" else _over(below, value)
+    return merged
+
+
+def _added(lists: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, where both are lists; what is none is the job's, for the validation to refuse."""
+    both = {
+        key: [*lists[key], *value]
+        for key, value in more.items()
+        if isinstance(value, list) and isinstance(lists.get(key), list)
     }
+    return {**lists, **more, **both}
 
 
 def _own_folder(folder: Path) -> Path:

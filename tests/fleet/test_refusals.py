@@ -154,3 +154,20 @@ def test_a_job_is_laid_over_the_defaults_table_by_table_and_lives_in_its_own_fol
     assert (found.base, found.jobs) == (jobs.folder / "acme", jobs.folder)
     assert found.base.stat().st_mode & 0o777 == 0o700
     assert found.variables() == {"SECRET_ACME"}
+
+
+def test_what_the_defaults_protect_stays_protected_in_a_job_that_protects_more(jobs):
+    with (jobs.folder / "defaults.toml").open("a") as defaults:
+        defaults.write('\n[policy.protect]\nnumbers = ["112"]\ntags = ["ours"]\n')
+    more = '[policy.protect]\nnumbers = ["110"]\nids = [7]\n'
+    jobs.write("acme", url="https://a.example.com", more=more)
+    protect = jobs.config("acme").policy.protect
+    assert (protect.numbers, protect.tags, protect.ids) == (["112", "110"], ["ours"], [7])
+
+
+def test_a_protection_that_is_no_list_is_refused_in_a_job_too(jobs):
+    (jobs.folder / "defaults.toml").write_text('mode = "review"\n[policy.protect]\nids = [7]\n')
+    jobs.write("acme", url="https://a.example.com", more='[policy.protect]\nids = "8"\n')
+    with pytest.raises(ConfigError) as caught:
+        jobs.config("acme")
+    assert any("policy.protect.ids" in str(problem) for problem in caught.value.problems)
