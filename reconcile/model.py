@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pandas as pd
+    import pyarrow as pa
 
 NUMBER_FIELDS: Final = (
     "PhoneNumber",
@@ -199,7 +201,7 @@ def fingerprint(fields: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PbxSnapshot:
     """A *complete* read of the PBX's contacts, by column.
 
@@ -225,6 +227,20 @@ class PbxSnapshot:
     def column(self, name: str) -> Sequence[str]:
         """One property of every contact; all "" if no contact has it."""
         return self.columns.get(name) or ("",) * len(self.ids)
+
+    @cached_property
+    def texts(self) -> Mapping[str, pa.Array]:
+        """The columns as Arrow has them, made once: every step of a run looks at them."""
+        import pyarrow as pa
+
+        return {name: pa.array(texts, pa.large_string()) for name, texts in self.columns.items()}
+
+    def text(self, name: str) -> pa.Array:
+        """What `column` gives, as Arrow has it."""
+        import pyarrow as pa
+
+        found = self.texts.get(name)
+        return pa.array(self.column(name), pa.large_string()) if found is None else found
 
     @property
     def names(self) -> Sequence[str]:

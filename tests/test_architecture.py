@@ -45,7 +45,7 @@ MATCHER = {"core/match.py", "core/sides.py", "core/differences.py", "core/eviden
 COLUMNS = {"core/phone_columns.py", "core/text_columns.py", "core/word_columns.py"}
 BRACKETS = {
     "pandas": {"crm"} | MATCHER,
-    "pyarrow": {"crm", "report/lines.py"} | COLUMNS | MATCHER,
+    "pyarrow": {"crm", "model.py", "report/lines.py"} | COLUMNS | MATCHER,
     "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
     "msgspec": {"pbx"},

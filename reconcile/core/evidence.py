@@ -98,7 +98,12 @@ class Columns(Sequence[Evidence]):
         found[has] = strength[self.first[has]] == Strength.STRONG
         return found
 
-    def best(self, at: Sequence[int]) -> pa.Table:
+    def plain(self, apart: Iterable[int]) -> Mask:
+        """Of whom there is nothing to tell but one proof; these ids are not among them."""
+        told_apart = np.isin(self.contact_ids, [*apart])
+        return np.asarray((self.counts == 1) & ~told_apart)
+
+    def best(self, at: Sequence[int] | Positions) -> pa.Table:
         """The first proof of each contact at those positions, which all have one; as `PROOFS`."""
         return self.proofs.take(pa.array(self.first[np.asarray(at, dtype="int64")]))
 

@@ -122,8 +122,8 @@ def absent_ids(records: pd.DataFrame, ids: Sequence[str]) -> tuple[str, ...]:
 
 def contacts(pbx: PbxSnapshot) -> pd.DataFrame:
     """One row per contact: Id, name as shown, comparable name and company."""
-    first, company = arrow(pbx.column("FirstName")), arrow(pbx.column("CompanyName"))
-    shown = _joined(first, arrow(pbx.column("LastName")))
+    first, company = pbx.text("FirstName"), pbx.text("CompanyName")
+    shown = _joined(first, pbx.text("LastName"))
     return pd.DataFrame(
         {
             "id": np.array(pbx.ids, dtype="int64"),
@@ -141,8 +141,8 @@ def fingerprints(pbx: PbxSnapshot) -> list[str]:
     none, between, within = (pa.scalar(c, pa.large_string()) for c in (None, "\x1e", "\x1f"))
     # Arrow leaves out a row of which every part is null, so each begins with one that is not.
     pairs = [pa.array([""] * len(pbx), pa.large_string())]
-    for name in sorted(pbx.columns):
-        text, named = arrow(pbx.columns[name]), pa.scalar(name, pa.large_string())
+    for name in sorted(pbx.texts):
+        text, named = pbx.texts[name], pa.scalar(name, pa.large_string())
         pair = pc.binary_join_element_wise(named, text, within)
         pairs.append(pc.if_else(pc.equal(text, ""), none, pair))
     content = pc.binary_join_element_wise(*pairs, between, null_handling="skip")
@@ -293,10 +293,10 @@ def pbx_keys(
     `read` are numbers of the other side that were read for the region: most are the same. The fax
     is no key.
     """
-    numbers = Cells.of(arrow(pbx.column(name)) for name in NUMBER_FIELDS)
+    numbers = Cells.of(pbx.texts[name] for name in NUMBER_FIELDS if name in pbx.texts)
     folded = (
         _numbers(numbers, region, outside_prefix, read=None if outside_prefix else read),
-        _emails(Cells.of([arrow(pbx.column("Email"))])),
+        _emails(Cells.of([pbx.text("Email")])),
         _name_company(contacts),
     )
     keys = pd.concat([k.table() for k in folded], ignore_index=True)

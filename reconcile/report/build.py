@@ -292,20 +292,17 @@ def every_contact(result: Result, *, masked: bool) -> Iterator[ContactPart]:
 
 
 def every_line(result: Result, *, masked: bool) -> Iterator[bytes]:
-    """The same, each as a line of JSON; some are made at a time."""
+    """The same as lines of JSON, many joined at a time."""
     if result.pbx is None or result.matching is None or result.plan is None:
         return
-    found, ids, decided = columns(result.matching.evidence), result.pbx.ids, _decided(result)
-    apart = decided.keys() | _outcomes(result).keys()
-    for start in range(0, len(ids), _AT_ONCE):
-        block = slice(start, start + _AT_ONCE)
-        single = zip(range(start, len(ids)), ids[block], found.counts[block].tolist(), strict=False)
-        alike = [at for at, i, count in single if count == 1 and i not in apart and not masked]
-        told = dict(zip(alike, lines.matched(result.pbx, found, alike), strict=True))
-        every = range(len(ids))[block]
-        others = [at for at in every if told.get(at) is None]
-        parts = _told(result, others, decided, masked=masked)
-        yield from (told.get(at) or lines.line(next(parts)) for at in every)
+    found, decided = columns(result.matching.evidence), _decided(result)
+    plain = found.plain(decided.keys() | _outcomes(result).keys()) & (not masked)
+    for start in range(0, len(found), _AT_ONCE):
+        block = range(len(found))[start : start + _AT_ONCE]
+        made = lines.matched(result.pbx, found, block, plain[start : block.stop])
+        others = [at for at, line in zip(block, made, strict=True) if line is None]
+        parts = map(lines.line, _told(result, others, decided, masked=masked))
+        yield b"".join(line or next(parts) for line in made)
 
 
 def _decided(result: Result) -> dict[int, Decision]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import zlib
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
 NAME: Final = "evidence.jsonl.gz"
 _LEVEL: Final = 1
 """Of gzip: 100,000 contacts take 5 MB; a higher one takes longer than the bytes are worth."""
-_AT_ONCE: Final = 500
-"""Contacts that are packed together."""
 
 
 def write(lines: Iterable[bytes], directory: Path, run_id: int) -> Path:
     """Write the evidence of a recorded run, whose folder is there; gives the file's path.
 
-    A line is as `report.lines` makes it.
+    Each is as `report.lines` makes it, or many are, joined.
     """
     file = path(directory, run_id)
     try:
@@ -46,13 +43,12 @@ def write(lines: Iterable[bytes], directory: Path, run_id: int) -> Path:
 
 
 def pack(lines: Iterable[bytes], path: Path) -> None:
-    """Write contacts to the file, a packed line each."""
-    remaining = iter(lines)
+    """Write contacts to the file, packed."""
     with (
         files.whole(path) as file,
         gzip.GzipFile("", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed,
     ):
-        while some := b"".join(islice(remaining, _AT_ONCE)):
+        for some in lines:
             packed.write(some)
 
 

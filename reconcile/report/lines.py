@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconcile.core.evidence import Columns
+    from reconcile.core.sides import Mask
     from reconcile.model import PbxSnapshot
 
 PLAIN: Final = r"^[ !#-\[\]-~\x{a0}-\x{ac}\x{ae}-\x{5ff}]*$"
@@ -42,28 +44,29 @@ _BLANK: Final = json.loads(line(ContactPart(id=0, verdict=Verdict.MATCHED, reaso
 """The fields in their order, with what stands in those that a matched contact does not fill."""
 
 
-def matched(pbx: PbxSnapshot, found: Columns, at: Sequence[int]) -> list[bytes | None]:
-    """The lines of contacts that one strong proof keeps; None where it takes an object."""
-    first, last, company, email = (_texts(pbx.column(name), at) for name in _SHOWN)
-    numbers = [_texts(pbx.columns[name], at) for name in NUMBER_FIELDS if name in pbx.columns]
+def matched(pbx: PbxSnapshot, found: Columns, block: range, some: Mask) -> list[bytes | None]:
+    """The lines of some contacts of a block, which one strong proof keeps; None for the others.
+
+    None, too, for those whose line takes an object.
+    """
+    chosen = pa.array(some)
+    texts = {name: pbx.texts[name][block.start : block.stop].filter(chosen) for name in pbx.texts}
+    blank = pa.array([""] * int(some.sum()), pa.large_string())
+    first, last, company, email = (texts.get(name, blank) for name in _SHOWN)
     between = pc.if_else(pc.and_(pc.not_equal(first, ""), pc.not_equal(last, "")), " ", "")
+    at = block.start + np.flatnonzero(some)
     name, best = _joined([first, between.cast(first.type), last]), found.best(at)
-    texts = {
+    told = {
         "reason": word_columns.sentences(best, name),
         "name": name,
         "company": company,
         "email": email,
         "crm_id": sides.arrow(best["crm_id"]),
     }
-    ids = pa.array([pbx.ids[position] for position in at], pa.int64())
-    made = _lines(texts, ids, numbers).cast(pa.large_binary()).to_pylist()
-    return list(made)
-
-
-def _texts(column: Sequence[str], at: Sequence[int]) -> pa.Array:
-    """What stands at positions that are near each other, in ascending order."""
-    start, end = (at[0], at[-1] + 1) if at else (0, 0)
-    return sides.arrow(column[start:end]).take(pa.array([i - start for i in at], pa.int64()))
+    numbers = [texts[name] for name in NUMBER_FIELDS if name in texts]
+    made = _lines(told, pa.array(found.contact_ids[at]), numbers).cast(pa.large_binary())
+    every = pc.replace_with_mask(pa.nulls(len(block), made.type), chosen, made)
+    return list(every.to_pylist())
 
 
 def _lines(texts: Mapping[str, pa.Array], ids: pa.Array, numbers: Sequence[pa.Array]) -> pa.Array:
