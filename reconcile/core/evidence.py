@@ -62,7 +62,7 @@ class Columns(Sequence[Evidence]):
     def __iter__(self) -> Iterator[Evidence]:
         return self.some(range(len(self)))
 
-    def some(self, at: Sequence[int]) -> Iterator[Evidence]:
+    def some(self, at: Sequence[int] | Positions) -> Iterator[Evidence]:
         """The evidence at those positions, made as it is asked for."""
         for start in range(0, len(at), _AT_ONCE):
             yield from self._made(np.asarray(at[start : start + _AT_ONCE], dtype="int64"))

@@ -22,8 +22,9 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from reconcile.core import phones, sides, veto, words
 from reconcile.core.evidence import Columns, columns
@@ -47,6 +48,7 @@ from reconcile.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from reconcile.core.sides import Positions
 
 _LEAVING: Final = (Verdict.WAITING, Verdict.DELETE)
 _SEVERAL: Final = frozenset({"phone", "shared_phone", "email"})
@@ -114,7 +116,7 @@ class Protection:
             return f"its Id {contact.id} is on the protect list"
         if (tag := contact.field("Tag").strip()).casefold() in self.tags:
             return f"its tag {tag} is on the protect list"
-        for number in contact.numbers:
+        for number in contact.numbers if self.number_keys else ():
             keys = phones.keys_or_text(number, region, outside_prefix=outside_prefix)
             if self.number_keys.intersection(keys):
                 return f"its number {number} is on the protect list"
@@ -190,14 +192,10 @@ def build(
     return tuple(sorted(decisions, key=lambda d: d.contact.id))
 
 
-def _positions(pbx: PbxSnapshot, found: Columns, rules: Rules, *, matched: bool) -> list[int]:
+def _positions(pbx: PbxSnapshot, found: Columns, rules: Rules, *, matched: bool) -> Positions:
     """Where the contacts stand in the listing that are simply matched, or all others."""
-    kinds = zip(found.strong.tolist(), pbx.column("ContactType"), strict=True)
-    return [
-        at
-        for at, (strong, kind) in enumerate(kinds)
-        if (strong and kind in rules.contact_types) is matched
-    ]
+    managed = sides.among(pbx.text("ContactType"), sides.arrow(rules.contact_types))
+    return np.flatnonzero((found.strong & managed) == matched)
 
 
 def _case(
@@ -395,15 +393,12 @@ def claim_changes(
         new = [row for row in matched if row[0] not in claims]
         return ClaimChanges(renewed=Claims(new), released=())
     after = (_claim_after(decision, claims, rules, now) for decision in decisions)
-    kept, news = set[int](), []
-    for row in chain(matched, map(Claims.row, filter(None, after))):
-        before = claims.get(row[0])
-        kept.add(row[0])
-        if before is None or Claims.row(before) != row:
-            news.append(row)
+    rows = [*matched, *map(Claims.row, filter(None, after))]
+    before = {contact_id: Claims.row(claim) for contact_id, claim in claims.items()}
+    kept = {row[0] for row in rows}
     absent = {d.contact.id for d in decisions if d.verdict in _LEAVING}
     return ClaimChanges(
-        renewed=Claims(news),
+        renewed=Claims([row for row in rows if before.get(row[0]) != row]),
         released=tuple(sorted(claims.keys() - kept)),
         returned=tuple(
             replace(claims[i], first_absent=None, absent_exports=0)
@@ -424,17 +419,21 @@ def _matched_claims(
     found = columns(matching.evidence)
     matched = _positions(pbx, found, rules, matched=True)
     names, companies, fingerprints = pbx.names, pbx.column("CompanyName"), sides.fingerprints(pbx)
-    for at, same_person, owns, crm_id in zip(
-        matched,
+    seen = [(names[at] or companies[at], fingerprints[at]) for at in matched.tolist()]
+    ids, best = found.contact_ids[matched].tolist(), found.best(matched)
+    rows = zip(
+        ids,
         found.same_person[matched].tolist(),
-        *(found.best(matched)[name].to_pylist() for name in ("owns", "crm_id")),
+        best["owns"].to_pylist(),
+        best["crm_id"].to_pylist(),
+        seen,
         strict=True,
-    ):
-        contact_id, seen = pbx.ids[at], (names[at] or companies[at], fingerprints[at])
+    )
+    for contact_id, same_person, owns, crm_id, of_contact in rows:
         if owns:
-            yield contact_id, crm_id, *seen, ClaimOrigin.MATCH, "", None, 0
-        elif same_person and (before := claims.get(contact_id)):
-            yield contact_id, before.crm_id, *seen, before.origin, before.claimed_by, None, 0
+            yield contact_id, crm_id, *of_contact, ClaimOrigin.MATCH, "", None, 0
+        elif same_person and (claim := claims.get(contact_id)):
+            yield contact_id, claim.crm_id, *of_contact, claim.origin, claim.claimed_by, None, 0
 
 
 def _claim_after(

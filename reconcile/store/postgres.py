@@ -549,23 +549,22 @@ def _escaped(value: str) -> str:
 # ---------------------------------------------------------------------------- many rows at once
 
 
-def upserting(table: Table, dialect: Dialect) -> str:
-    """INSERT, or replace what has the same primary key, from one array for each column.
+def rows(
+    table: Table, dialect: Dialect, columns: list[list[object]]
+) -> tuple[str, tuple[object, ...]]:
+    """Rows for one INSERT, from one array for each column; and the arrays.
 
-    A row at a time takes half as long again. Of rows with the same key the last one counts.
+    A row at a time takes half as long again. Of rows with the same key the last one counts: the
+    server refuses to replace a row twice.
     """
     quote = dialect.identifier_preparer.quote
     names = ", ".join(quote(c.name) for c in table.columns)
     key = ", ".join(quote(c.name) for c in table.primary_key)
     arrays = ", ".join(f"%s::{c.type.compile(dialect=dialect)}[]" for c in table.columns)
-    others = [quote(c.name) for c in table.columns if not c.primary_key]
-    new = ", ".join(f"{name} = excluded.{name}" for name in others)
     return (
-        f"INSERT INTO {quote(table.name)} ({names})"  # noqa: S608 - names and types of our tables
-        f" SELECT DISTINCT ON ({key}) {names}"
+        f"SELECT DISTINCT ON ({key}) {names}"  # noqa: S608 - names and types of our tables
         f" FROM unnest({arrays}) WITH ORDINALITY AS r ({names}, nth) ORDER BY {key}, nth DESC"
-        f" ON CONFLICT ({key}) DO UPDATE SET {new}"
-    )
+    ), tuple(columns)
 
 
 # ---------------------------------------------------------------------------- what the server says
