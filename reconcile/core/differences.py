@@ -42,7 +42,7 @@ class Linked:
     crm_keys: tuple[Keys, ...]
     key_ids: tuple[Positions, ...]
     """Where each of those stands among the PBX's, or `UNKNOWN`."""
-    pbx_keys: pd.DataFrame
+    pbx_keys: sides.PbxKeys
     links: pd.Series[int]
     """at → row: the record that a contact is."""
     proved: NDArray[np.int64]
@@ -173,12 +173,12 @@ class _Values:
     @classmethod
     def of_pbx(cls, linked: Linked, kind: str) -> _Values:
         """Of the contacts that are linked."""
-        keys = linked.pbx_keys
+        keys = linked.pbx_keys.table
         is_linked = np.zeros(len(linked.contacts), dtype="bool")
         is_linked[linked.links.index] = True
         some = (keys["kind"] == kind).to_numpy() & is_linked[keys["at"].to_numpy()]
-        at, key = keys["at"].to_numpy()[some], keys["id"].to_numpy()[some]
-        return cls(at, key, np.flatnonzero(some), sides.arrow(keys["value"]))
+        at, key, code = (keys[name].to_numpy()[some] for name in ("at", "id", "value"))
+        return cls(at, key, code, linked.pbx_keys.value)
 
     @classmethod
     def of_crm(cls, linked: Linked, kind: str) -> _Values:

@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 VERSION: Final = "2"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
 
-_KINDS: Final = ("claim", "crm_id", "email", "number", "name_company", "short", "name")
-"""From the best proof to the least."""
-_OWN: Final = ("email", "number")
-"""The kinds that a person carries, and may share."""
 _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
 _ONE_REGION: Final = 3
@@ -100,11 +96,11 @@ def match(
     pbx_keys = sides.pbx_keys(pbx, contacts, region, outside_prefix, read=crm_keys[0])
     reused = _reused_ids(pbx, contacts, claims)
     main_numbers = sides.main_numbers(crm.records, region)
-    distinct = pbx_keys.drop_duplicates("id")  # in the order of their ids
-    ids = sides.found(crm_keys, sides.arrow(distinct["key"]))
-    met = _mark_shared(_met(crm_keys, ids, distinct, people), people, main_numbers)
-    by_key, mute = _key_pairs(met, pbx_keys, people, contacts)
-    by_id = [_claim_pairs(people, contacts, claims, reused), _tag_pairs(people, pbx)]
+    ids = sides.found(crm_keys, pbx_keys.key)
+    met = _mark_shared(_met(crm_keys, ids, people), pbx_keys, people, main_numbers)
+    by_key, mute = _key_pairs(met, pbx_keys.table, people, contacts)
+    tags = _tags(pbx)
+    by_id = [_claim_pairs(people, contacts, claims, reused), _by_id("crm_id", tags, people)]
     pairs = _judged(pd.concat([*by_id, by_key], ignore_index=True), people, contacts)
     proved = pairs.loc[pairs["strength"] == Strength.STRONG, ["at", "row"]]
     left = _Left(
@@ -117,7 +113,8 @@ def match(
     by_name = pd.concat([_name_pairs(left), _merged_pairs(left)], ignore_index=True)
     if len(by_name):
         pairs = pd.concat([pairs, _judged(by_name, people, contacts)], ignore_index=True)
-    found = _Found(people, contacts, met, pbx_keys, pairs, _chosen(pairs), mute)
+    texts = _Texts(people["crm_id"], tags, contacts["name"], pbx_keys.key)
+    found = _Found(people, contacts, met, pbx_keys, texts, pairs, _chosen(pairs, texts), mute)
     return differences.told(
         differences.Linked(
             records=crm.records,
@@ -141,56 +138,86 @@ class _Found:
     contacts: pd.DataFrame
     met: pd.DataFrame
     """The keys of the CRM that a contact has, too, and whether several people share each."""
-    pbx_keys: pd.DataFrame
+    pbx_keys: sides.PbxKeys
+    texts: _Texts
     pairs: pd.DataFrame
     chosen: pd.DataFrame
     mute: frozenset[int]
     """Contacts with a shared key whose names can't tell its carriers apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """What pairs were found by, as texts, which only those need that are told."""
+
+    crm_ids: pd.Series[str]
+    """Of each record; after a merge it is the master's that a claim is renewed with."""
+    tags: Sequence[str]
+    names: pd.Series[str]
+    """Of each contact."""
+    keys: pa.Array
+
+    def of(self, pairs: pd.DataFrame) -> pa.Array:
+        """The text of each pair."""
+        place = pairs["id"].to_numpy(dtype="int64")
+        made = self.keys.take(pa.array(place, mask=place == sides.UNKNOWN))
+        sources: dict[str, tuple[str, pd.Series[str] | Sequence[str]]] = {
+            "claim": ("row", self.crm_ids),
+            "crm_id": ("at", self.tags),
+            "name": ("at", self.names),
+        }
+        for kind, (position, source) in sources.items():
+            some = (pairs["kind"] == kind).to_numpy()
+            if some.any():
+                where = pa.array(pairs[position].to_numpy(dtype="int64")[some])
+                texts = sides.arrow(source).take(where)
+                made = pc.replace_with_mask(made, pa.array(some), texts)
+        return made
+
+    def ordered(self, pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+        """By columns, and last by the text."""
+        with_text = pairs.assign(key=sides.series(self.of(pairs)).array)
+        return with_text.sort_values([*by, "key"]).drop(columns="key")
+
+
 # ---------------------------------------------------------------------------- shared keys
 
 
 def _met(
-    crm_keys: Sequence[sides.Keys],
-    ids: Sequence[sides.Positions],
-    distinct: pd.DataFrame,
-    people: pd.DataFrame,
+    crm_keys: Sequence[sides.Keys], ids: Sequence[sides.Positions], people: pd.DataFrame
 ) -> pd.DataFrame:
-    """The keys of the CRM that a contact has, too: at, kind, value, key, its id there, gone.
+    """The keys of the CRM that a contact has, too: at, kind, its id there, gone.
 
-    `distinct` are the PBX's keys, each once; `ids` where the CRM's stand among them.
+    `ids` are where the CRM's keys stand among the PBX's.
     """
     each = [keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)]
-    met = pd.concat(each, ignore_index=True)
     if len(each) > _ONE_REGION:  # a number may be the same in several
+        _, place = sides.numbered([keys.value for keys in crm_keys])
+        each = [rows.assign(value=of[rows["value"]]) for rows, of in zip(each, place, strict=True)]
+        met = pd.concat(each, ignore_index=True)
         met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
-    return met.assign(
-        gone=people["gone"].to_numpy()[met["at"]], role=distinct["role"].to_numpy()[met["id"]]
-    )
+    else:
+        met = pd.concat(each, ignore_index=True)
+    return met.assign(gone=people["gone"].to_numpy()[met["at"]]).drop(columns="value")
 
 
 def _mark_shared(
-    met: pd.DataFrame, people: pd.DataFrame, main_numbers: frozenset[str]
+    met: pd.DataFrame,
+    pbx_keys: sides.PbxKeys,
+    people: pd.DataFrame,
+    main_numbers: frozenset[str],
 ) -> pd.DataFrame:
     """Shared: two or more people of the CRM carry it, or it is nobody's own by its nature.
 
     Records whose names agree count as one person; a record without a name counts as its own.
     """
-    number = (met["kind"] == "number").to_numpy()
-    carried = np.flatnonzero((number | (met["kind"] == "email").to_numpy()) & ~met["gone"])
+    is_own = met["kind"].isin(sides.OWN).to_numpy()
+    carried = np.flatnonzero(is_own & ~met["gone"])
     group, at = (met[name].to_numpy()[carried] for name in ("id", "at"))
-    carriers = _carriers(group, at, people, met["id"].to_numpy().max(initial=-1) + 1)
-    carriers = carriers[met["id"].to_numpy()]
-    is_main = number & met["key"].isin(main_numbers).to_numpy() if main_numbers else False
-    shared = (carriers > 1) | is_main | met["role"] | (met["kind"] == "short")
+    carriers = _carriers(group, at, people, len(pbx_keys.key))[met["id"].to_numpy()]
+    nobodys = pbx_keys.role | sides.among(pbx_keys.key, sides.arrow(main_numbers))
+    shared = (carriers > 1) | nobodys[met["id"].to_numpy()] | (met["kind"] == "short").to_numpy()
     return met.assign(carriers=carriers, shared=shared)
-
-
-def _of(texts: pd.Series[str], positions: pd.Series[int]) -> pd.Series[str]:
-    """The text at each position."""
-    taken = texts.array.take(positions.to_numpy(dtype="int64"))
-    return pd.Series(taken, index=positions.index, dtype="str")
 
 
 def _carriers(
@@ -220,8 +247,8 @@ def _is_one_person(names: Iterable[str]) -> bool:
 
 # ---------------------------------------------------------------------------- pairs
 
-_PAIR: Final = ("at", "row", "kind", "key", "shared")
-"""Of a contact and a record, by one key."""
+_PAIR: Final = ("at", "row", "kind", "id", "shared")
+"""Of a contact and a record, by one key; `id` is `UNKNOWN` unless both carry it."""
 _Rows = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 """Of both sides, ours first."""
 
@@ -271,29 +298,29 @@ def _claim_pairs(
         "" if claim is None or at in reused else claim.crm_id
         for at, claim in enumerate(map(claims.get, contacts["id"].tolist()))
     ]
-    pairs = _by_id("claim", crm_ids, people)
-    return pairs.assign(key=people["crm_id"].array.take(pairs["row"].to_numpy()))  # after a merge
+    return _by_id("claim", crm_ids, people)
 
 
-def _tag_pairs(people: pd.DataFrame, pbx: PbxSnapshot) -> pd.DataFrame:
-    """Contacts whose Tag is the id of a living record, as integrators write it there."""
-    return _by_id("crm_id", [str(tag).strip() for tag in pbx.column("Tag")], people)
+def _tags(pbx: PbxSnapshot) -> list[str]:
+    """Every contact's Tag; it may be the id of a record, as integrators write it there."""
+    coded = pbx.text("Tag").dictionary_encode()
+    stripped = [tag.strip() for tag in coded.dictionary.to_pylist()]
+    return list(map(stripped.__getitem__, coded.indices.to_pylist()))
 
 
 def _by_id(kind: str, crm_ids: Sequence[str], people: pd.DataFrame) -> pd.DataFrame:
     """Contacts, in their order, with the living record that an id stands for; "" is no id."""
     known = _alive_ids(people, crm_ids) if any(crm_ids) else {}
-    found = {at: crm_id for at, crm_id in enumerate(crm_ids) if crm_id in known}
-    row = [known[crm_id] for crm_id in found.values()]
-    return _pairs(kind, np.array([*found], dtype="int64"), row, [*found.values()])
+    found = {at: known[crm_id] for at, crm_id in enumerate(crm_ids) if crm_id in known}
+    return _pairs(kind, np.array([*found], dtype="int64"), [*found.values()])
 
 
-def _pairs(
-    kind: str, at: NDArray[np.int64], row: Sequence[int], key: Sequence[str]
-) -> pd.DataFrame:
-    """Pairs by keys that nobody shares."""
-    rows = np.array(row, dtype="int64")
-    return pd.DataFrame({"at": at, "row": rows, "kind": kind, "key": key, "shared": False})
+def _pairs(kind: str, at: NDArray[np.int64], row: Sequence[int]) -> pd.DataFrame:
+    """Pairs by something else than keys of both."""
+    rows, kinds = np.array(row, dtype="int64"), sides.kinds(kind, len(at))
+    return pd.DataFrame(
+        {"at": at, "row": rows, "kind": kinds, "id": sides.UNKNOWN, "shared": False}
+    )
 
 
 def _with_tag(pbx: PbxSnapshot, owner_tag: str) -> pd.Series[bool]:
@@ -374,7 +401,7 @@ def _name_pairs(left: _Left) -> pd.DataFrame:
     """
     sought = tuple(left.sought)
     found = namesakes.find(sought, left.near(sought))
-    return _by_name(left, pd.Series(found, dtype="int64"))
+    return _by_name(pd.Series(found, dtype="int64"))
 
 
 def _merged_pairs(left: _Left) -> pd.DataFrame:
@@ -388,13 +415,13 @@ def _merged_pairs(left: _Left) -> pd.DataFrame:
     lone = same.drop_duplicates("name", keep=False)
     lone = lone[~lone.index.isin(left.taken) & lone["name"].str.contains(" ")]
     row = left.contacts["name"].map(pd.Series(lone.index, index=lone["name"])).dropna()
-    return _by_name(left, row.astype("int64"))
+    return _by_name(row.astype("int64"))
 
 
-def _by_name(left: _Left, row: pd.Series[int]) -> pd.DataFrame:
+def _by_name(row: pd.Series[int]) -> pd.DataFrame:
     """Position → row, as pairs."""
     at = row.index.to_numpy(dtype="int64")
-    return _pairs("name", at, row.tolist(), left.contacts["name"].reindex(at).tolist())
+    return _pairs("name", at, row.tolist())
 
 
 def _with_a_word_of(names: pd.Series[str], people: pd.DataFrame) -> pd.Series[bool]:
@@ -439,7 +466,7 @@ def _key_pairs(
     which, whose = map(np.concatenate, zip(*ours.meeting(theirs, telling), strict=True))
     row = shared["row"].to_numpy()[whose]
     told = pd.DataFrame({"place": few.index.to_numpy()[which], "row": row, "shared": True})
-    is_mute = few["kind"].isin(_OWN).to_numpy(copy=True)
+    is_mute = few["kind"].isin(sides.OWN).to_numpy(copy=True)
     is_mute[ours.carrier[telling]] = False
     pairs = _keyed(pd.concat([by_own, told], ignore_index=True), pbx_keys)
     return pairs, frozenset(few.loc[is_mute, "at"].tolist())
@@ -450,8 +477,7 @@ def _keyed(found: pd.DataFrame, pbx_keys: pd.DataFrame) -> pd.DataFrame:
     place = found["place"].to_numpy()
     pairs = found.assign(at=pbx_keys["at"].to_numpy()[place], id=pbx_keys["id"].to_numpy()[place])
     pairs = pairs[~pairs.duplicated(["at", "row", "id"])]
-    texts = {name: pbx_keys[name].array.take(pairs["place"].to_numpy()) for name in ("kind", "key")}
-    return pairs.assign(**texts)[list(_PAIR)]
+    return pairs.assign(kind=pbx_keys["kind"].array.take(pairs["place"].to_numpy()))[list(_PAIR)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,7 +540,7 @@ def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -
     first, both = ~pd.Index(link).duplicated(), pd.factorize(link)[0]
     found = _compared(contacts, at[first], people, row[first])
     agreed, same_company, same_first = found[0][both], found[1][both], found[2][both]
-    rank = pd.Index(_KINDS).get_indexer(pd.Index(pairs["kind"]))
+    rank = pairs["kind"].cat.codes.to_numpy().astype("int64")
     pairs = pairs.assign(agreement=agreed, rank=rank)
     return pairs.assign(
         strength=_strengths(
@@ -525,7 +551,7 @@ def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -
             same_first=same_first,
             persons=_persons_per_key(pairs, people),
         ),
-        owns=(rank == _KINDS.index("claim"))
+        owns=(rank == sides.KINDS.index("claim"))
         | (agreed >= Agreement.INITIALS)
         | ((agreed == Agreement.UNKNOWN) & same_company),
     )
@@ -569,8 +595,8 @@ def _persons_per_key(pairs: pd.DataFrame, people: pd.DataFrame) -> NDArray[np.in
     fits = pairs[pairs["shared"] & (pairs["agreement"] >= Agreement.INITIALS)]
     if fits.empty:
         return np.zeros(len(pairs), dtype="int64")
-    names = fits.assign(theirs=_of(people["name"], fits["row"]))
-    count = names.groupby(["at", "kind", "key"])["theirs"].transform("nunique")
+    names = fits.assign(theirs=people["name"].array.take(fits["row"].to_numpy()))
+    count = names.groupby(["at", "id"])["theirs"].transform("nunique")
     return count.reindex(pairs.index, fill_value=0).to_numpy(dtype="int64")
 
 
@@ -585,7 +611,7 @@ def _strengths(
 ) -> NDArray[np.int64]:
     """The rules of what proves what; each line is one sentence of the design's section 5."""
     claim, crm_id, email, number, name_company = (
-        rank == _KINDS.index(kind)
+        rank == sides.KINDS.index(kind)
         for kind in ("claim", "crm_id", "email", "number", "name_company")
     )
     named = agreed >= Agreement.INITIALS
@@ -603,11 +629,11 @@ def _strengths(
     return np.where(strong, int(Strength.STRONG), int(Strength.WEAK))
 
 
-def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
+def _chosen(pairs: pd.DataFrame, texts: _Texts) -> pd.DataFrame:
     """Of each contact's strong pairs the best, the one that its claim is renewed with."""
     strong = pairs[pairs["strength"] == Strength.STRONG]
     owns, rank = strong["owns"].to_numpy(), strong["rank"].to_numpy()
-    worth = (owns * len(_KINDS) + (len(_KINDS) - 1 - rank)) * len(Agreement)
+    worth = (owns * len(sides.KINDS) + (len(sides.KINDS) - 1 - rank)) * len(Agreement)
     worth += strong["agreement"].to_numpy()
     at = strong["at"].to_numpy(dtype="int64")
     most = np.full(at.max(initial=-1) + 1, -1)
@@ -615,7 +641,7 @@ def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
     best = strong[worth == most[at]]
     several = best["at"].duplicated(keep=False)
     if several.any():
-        tied = best[several].sort_values(["at", "row", "key"]).drop_duplicates("at")
+        tied = texts.ordered(best[several], ["at", "row"]).drop_duplicates("at")
         best = pd.concat([best[~several], tied])
     chosen: pd.DataFrame = best.set_index("at").sort_index()
     return chosen
@@ -633,7 +659,8 @@ def _evidence(found: _Found, reused: set[int]) -> Columns:
     proofs = [_proofs(found, strong), _proofs(found, weak), evidence.table(common.values())]
     ordered = pa.concat_tables(proofs).take(pa.array(np.argsort(at, kind="stable")))
     count = len(found.contacts)
-    keyed = found.pbx_keys.loc[found.pbx_keys["kind"] != "short", "at"]
+    keys = found.pbx_keys.table
+    keyed = keys.loc[keys["kind"] != "short", "at"]
     return Columns(
         contact_ids=found.contacts["id"].to_numpy(),
         proofs=ordered.combine_chunks(),
@@ -656,17 +683,17 @@ def _best_weak(found: _Found) -> pd.DataFrame:
     weak = found.pairs[~found.pairs["at"].isin(found.chosen.index)]
     if weak.empty:
         return weak
-    return weak.sort_values(["at", "rank", "row", "key"]).groupby("at").head(_SHOWN)
+    return found.texts.ordered(weak, ["at", "rank", "row"]).groupby("at").head(_SHOWN)
 
 
 def _proofs(found: _Found, pairs: pd.DataFrame) -> pa.Table:
     """Pairs as proofs, in the order given."""
     row = pa.array(pairs["row"].to_numpy(dtype="int64"))
     of_record = {name: sides.arrow(found.people[name]).take(row) for name in _OF_RECORD.values()}
-    key = sides.arrow(pairs["key"])
+    key = found.texts.of(pairs)
     short = pc.starts_with(key, phones.SHORT)
     columns = {
-        "kind": sides.arrow(pairs["kind"]),
+        "kind": sides.arrow(sides.KINDS).take(pa.array(pairs["kind"].cat.codes)),
         "strength": pairs["strength"].to_numpy(dtype="int64"),
         "key": pc.if_else(short, pc.utf8_slice_codeunits(key, len(phones.SHORT)), key),
         "crm_row": pc.take(pa.array(found.people["line"].to_numpy(dtype="int64")), row),
@@ -682,7 +709,7 @@ def _whys(pairs: pd.DataFrame) -> pa.Array:
     """`_why` of each pair, made once of those that are alike."""
     alike = pairs.groupby(["rank", "agreement", "strength"], sort=False)
     whys = [
-        _why(_KINDS[rank], Agreement(agreed), strong=strength == Strength.STRONG)
+        _why(sides.KINDS[rank], Agreement(agreed), strong=strength == Strength.STRONG)
         for rank, agreed, strength in alike.size().index
     ]
     return pa.array(whys, pa.large_string()).take(pa.array(alike.ngroup().to_numpy()))
@@ -704,23 +731,25 @@ def _shared_only(found: _Found) -> dict[int, Proof]:
     from the key's carriers: a contact without a name may be any of them. A role's address (info@)
     is nobody's own, whether the CRM has it or not.
     """
-    own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
+    own = found.pbx_keys.own()
+    role = pd.Series(found.pbx_keys.role[own["id"]], index=own.index)
     alive = found.met[~found.met["gone"] & found.met["shared"]]
-    if alive.empty and not own["role"].any():
+    if alive.empty and not role.any():
         return {}
     carriers = alive.drop_duplicates("id").set_index("id")["carriers"]
     marked = own.assign(carriers=own["id"].map(carriers))
-    marked.loc[marked["role"] & marked["carriers"].isna(), "carriers"] = 0
+    marked.loc[role & marked["carriers"].isna(), "carriers"] = 0
     marked = marked[marked["at"].isin(marked.loc[marked["carriers"].notna(), "at"])]
     by_value = marked.groupby(["at", "value"])["carriers"].max()
     only = by_value.isna().groupby("at").any()
     unsure = set(only[~only].index) | found.mute
     candidates = marked[marked["at"].isin(unsure)].dropna(subset="carriers")
     first = candidates.drop_duplicates("at")
+    key = found.pbx_keys.key.take(pa.array(first["id"])).to_pylist()
     return {
         int(at): _shared_proof(kind, key, int(count), mute=at in found.mute)
         for at, kind, key, count in zip(
-            first["at"], first["kind"], first["key"], first["carriers"], strict=True
+            first["at"], first["kind"], key, first["carriers"], strict=True
         )
     }
 
@@ -743,13 +772,15 @@ def _shared_proof(kind: str, key: str, count: int, *, mute: bool) -> Proof:
 
 def _unseen(found: _Found) -> dict[int, tuple[str, ...]]:
     """The numbers and addresses of each contact of which the export's keys hold no reading."""
-    own = found.pbx_keys[found.pbx_keys["kind"].isin(_OWN)]
+    own = found.pbx_keys.own()
     known = own["id"].isin(found.met["id"])
     some = own["at"].isin(own.loc[~known, "at"])
     result: dict[int, tuple[str, ...]] = {}
     if not some.any():
         return result
     seen = known[some].groupby([own.loc[some, "at"], own.loc[some, "value"]]).any()
-    for at, value in seen[~seen].index:
+    unseen = seen[~seen].index.to_frame(index=False)
+    texts = found.pbx_keys.value.take(pa.array(unseen["value"])).to_pylist()
+    for at, value in sorted(zip(unseen["at"].tolist(), texts, strict=True)):
         result[at] = (*result.get(at, ()), value)
     return result

@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     Positions = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
+KINDS: Final = ("claim", "crm_id", "email", "number", "name_company", "short", "name")
+"""Of keys, and of what else two people can be known by; from the best proof to the least."""
+OWN: Final = ("email", "number")
+"""The kinds that a person carries, and may share."""
+UNKNOWN: Final = -1
+"""The position of a key that the other side doesn't have."""
 _PLAIN_ADDRESS: Final = r"^[A-Za-z0-9_%\-][A-Za-z0-9._%\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$"
 _TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 """What pandas calls `str`."""
-UNKNOWN: Final = -1
-"""The position of a key that the other side doesn't have."""
+_KIND: Final = pd.CategoricalDtype([*KINDS], ordered=True)
 
 
 # ---------------------------------------------------------------------------- columns of text
@@ -69,6 +74,12 @@ def positions(texts: pa.Array, others: pa.Array) -> Positions:
     """Where each text stands among the others, or `UNKNOWN`."""
     found = pc.index_in(texts, value_set=others).fill_null(UNKNOWN)
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype="int64")
+
+
+def kinds(kind: str, count: int) -> pd.Categorical:
+    """A column of one kind."""
+    code = np.full(count, KINDS.index(kind), dtype="int8")
+    return pd.Categorical.from_codes(code, dtype=_KIND)
 
 
 def runs(starts: Positions, counts: Positions) -> tuple[Positions, Positions]:
@@ -208,19 +219,19 @@ class Keys:
         """Positions that have a key, or one of some keys; they may repeat."""
         return self.at[self._cells_with(some)]
 
-    def table(self, cells: Mask | None = None) -> pd.DataFrame:
-        """Unfolded: at, kind, value, key; and `nth`, the key's position in `key`."""
-        at, code, nth = self.unfolded(slice(None) if cells is None else cells)
-        key = self.key.take(pa.array(nth))
-        return pd.DataFrame(
-            {
-                "at": at,
-                "kind": self._kinds(key),
-                "value": series(self.value.take(pa.array(code))),
-                "key": series(key),
-                "nth": nth,
-            }
-        )
+    def table(self) -> pd.DataFrame:
+        """Unfolded: at, kind; `value` and `nth`, the positions in `value` and in `key`."""
+        return self._table(slice(None))
+
+    def shared(self, ids: Positions) -> pd.DataFrame:
+        """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
+        rows = self._table(self._cells_with(ids != UNKNOWN))
+        rows["id"] = ids[rows.pop("nth").to_numpy()]
+        return rows[rows["id"] != UNKNOWN]
+
+    def _table(self, cells: Mask | slice) -> pd.DataFrame:
+        at, code, nth = self.unfolded(cells)
+        return pd.DataFrame({"at": at, "kind": self._kinds(nth), "value": code, "nth": nth})
 
     def unfolded(self, cells: Mask | slice) -> tuple[Positions, Positions, Positions]:
         """A row for each key of those cells: whose it is, the value, and the key's position."""
@@ -233,12 +244,6 @@ class Keys:
         ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=len(self.value)))])
         return runs(ends[code], ends[code + 1] - ends[code])
 
-    def shared(self, ids: Positions) -> pd.DataFrame:
-        """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
-        rows = self.table(self._cells_with(ids != UNKNOWN))
-        rows["id"] = ids[rows.pop("nth").to_numpy()]
-        return rows[rows["id"] != UNKNOWN]
-
     def is_text(self) -> Mask:
         """Which keys are of numbers that are compared as text."""
         return mask(pc.starts_with(self.key, phones.SHORT))
@@ -248,10 +253,27 @@ class Keys:
         has[self.owner if some is None else self.owner[some]] = True
         return has[self.code]
 
-    def _kinds(self, key: pa.Array) -> pd.Series[str] | str:
-        if self.kind != "number":
-            return self.kind
-        return series(pc.if_else(pc.starts_with(key, phones.SHORT), "short", "number"))
+    def _kinds(self, nth: Positions) -> pd.Categorical:
+        kinds_ = kinds(self.kind, len(nth))
+        if self.kind == "number":
+            kinds_[self.is_text()[nth]] = "short"
+        return kinds_
+
+
+@dataclass(frozen=True, slots=True)
+class PbxKeys:
+    """The keys of the PBX's contacts, unfolded; texts stand once, in arrays beside the table."""
+
+    table: pd.DataFrame
+    """A row for each key of each value: at, kind, and the positions `value` and `id`."""
+    value: pa.Array
+    key: pa.Array
+    role: Mask
+    """Of each key whether it is the address of a task, such as info@."""
+
+    def own(self) -> pd.DataFrame:
+        """The rows of what a person carries, and may share."""
+        return self.table[self.table["kind"].isin(OWN)]
 
 
 def found(keys: Iterable[Keys], other: pa.Array) -> tuple[Positions, ...]:
@@ -287,8 +309,8 @@ def pbx_keys(
     outside_prefix: str,
     *,
     read: Keys | None = None,
-) -> pd.DataFrame:
-    """All keys of the PBX: at, kind, value, key, the key's `id`, whether it is a role's address.
+) -> PbxKeys:
+    """All keys of the PBX.
 
     `read` are numbers of the other side that were read for the region: most are the same. The fax
     is no key.
@@ -299,14 +321,22 @@ def pbx_keys(
         _emails(Cells.of([pbx.text("Email")])),
         _name_company(contacts),
     )
-    keys = pd.concat([k.table() for k in folded], ignore_index=True)
-    coded = arrow(keys["key"]).dictionary_encode()
-    keys["id"] = coded.indices.to_numpy().astype("int64")
-    addresses = keys["id"][keys["kind"] == "email"].unique()
-    role = np.zeros(len(coded.dictionary), dtype="bool")
-    role[addresses] = text_columns.are_roles(coded.dictionary.take(pa.array(addresses)))
-    keys["role"] = (keys["kind"] == "email") & role[keys["id"]]
-    return keys.drop(columns="nth")
+    values, keys = (numbered(t) for t in ([k.value for k in folded], [k.key for k in folded]))
+    tables = [
+        table.assign(value=value[table["value"]], id=key[table["nth"]]).drop(columns="nth")
+        for table, value, key in zip(map(Keys.table, folded), values[1], keys[1], strict=True)
+    ]
+    role = np.zeros(len(keys[0]), dtype="bool")
+    addresses = np.unique(keys[1][1])
+    role[addresses] = text_columns.are_roles(keys[0].take(pa.array(addresses)))
+    return PbxKeys(pd.concat(tables, ignore_index=True), values[0], keys[0], role)
+
+
+def numbered(texts: Sequence[pa.Array]) -> tuple[pa.Array, list[Positions]]:
+    """Several columns' distinct texts, and where each column's stand among them."""
+    coded = pa.concat_arrays(texts).dictionary_encode()
+    ends = np.cumsum([len(column) for column in texts])[:-1]
+    return coded.dictionary, np.split(coded.indices.to_numpy().astype("int64"), ends)
 
 
 def _columns(records: pd.DataFrame, prefix: str) -> Iterator[pa.Array]:
