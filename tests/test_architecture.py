@@ -43,9 +43,10 @@ FLOORS = {
 ADAPTERS = {"config", "crm", "pbx", "store", "report"}
 MATCHER = {"core/match.py", "core/sides.py", "core/differences.py", "core/evidence.py"}
 COLUMNS = {"core/phone_columns.py", "core/text_columns.py", "core/word_columns.py"}
+TOLD = {"report/json_columns.py", "report/lines.py", "report/missing.py"}
 BRACKETS = {
     "pandas": {"crm"} | MATCHER,
-    "pyarrow": {"crm", "model.py", "report/lines.py"} | COLUMNS | MATCHER,
+    "pyarrow": {"crm", "model.py"} | COLUMNS | MATCHER | TOLD,
     "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
     "msgspec": {"pbx"},

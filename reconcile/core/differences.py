@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import repeat
 from typing import TYPE_CHECKING, Final, overload
 
@@ -100,9 +100,28 @@ class _Missing(Sequence[MissingRecord]):
         return next(iter(self[at : at + 1]))
 
     def __iter__(self) -> Iterator[MissingRecord]:
-        columns = (sides.listed(self._people[n]) for n in ("crm_id", "shown", "company_shown"))
-        for line, crm_id, shown, company in zip(self._people["line"], *columns, strict=True):
-            yield MissingRecord(crm_id=crm_id, row=int(line), name=shown, company=company)
+        return (MissingRecord(**row) for row in self.table.to_pylist())
+
+    @property
+    def table(self) -> pa.Table:
+        """A column for each field of `MissingRecord`."""
+        texts = {n: sides.arrow(self._people[column]) for n, column in _TEXTS.items()}
+        line = pa.array(self._people["line"].to_numpy(dtype="int64"))
+        return pa.table({"row": line, **texts}).select(_RECORD.names)
+
+
+def records_table(records: Sequence[MissingRecord]) -> pa.Table:
+    """Records that 3CX lacks as a table with a column for each field."""
+    if isinstance(records, _Missing):
+        return records.table
+    return pa.Table.from_pylist(list(map(asdict, records)), _RECORD)
+
+
+_TEXTS: Final = {"crm_id": "crm_id", "name": "shown", "company": "company_shown"}
+"""Of a missing record the texts, and which column of people has each."""
+_RECORD: Final = pa.schema(
+    [(f.name, pa.int64() if f.name == "row" else pa.large_string()) for f in fields(MissingRecord)]
+)
 
 
 def _duplicates(linked: Linked) -> tuple[Duplicate, ...]:

@@ -44,9 +44,9 @@ _KIND: Final = pd.CategoricalDtype([*KINDS], ordered=True)
 # ---------------------------------------------------------------------------- columns of text
 
 
-def arrow(texts: pd.Series[str] | Iterable[str]) -> pa.Array:
+def arrow(texts: pd.Series[str] | pa.ChunkedArray | Iterable[str]) -> pa.Array:
     """A column as one Arrow array."""
-    made = pa.array(texts, pa.large_string())
+    made = texts if isinstance(texts, pa.ChunkedArray) else pa.array(texts, pa.large_string())
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 

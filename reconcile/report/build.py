@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconcile.core import words
+from reconcile.core.differences import records_table
 from reconcile.core.evidence import columns
 from reconcile.model import (
     Contact,
@@ -31,6 +32,7 @@ from reconcile.model import (
     Verdict,
 )
 from reconcile.report import lines, mask
+from reconcile.report.missing import Missing
 from reconcile.report.model import (
     ChangePart,
     ColumnPart,
@@ -40,7 +42,6 @@ from reconcile.report.model import (
     DuplicatePart,
     FindingPart,
     GuardPart,
-    MissingPart,
     PbxPart,
     PreviousPart,
     ProbePart,
@@ -407,11 +408,8 @@ def _drift(matching: Matching | None) -> tuple[DriftPart, ...]:
     )
 
 
-def _missing(matching: Matching | None) -> tuple[MissingPart, ...]:
-    found = matching.missing if matching else ()
-    return tuple(
-        MissingPart(crm_id=m.crm_id, row=m.row, name=m.name, company=m.company) for m in found
-    )
+def _missing(matching: Matching | None) -> Missing:
+    return Missing(records_table(matching.missing if matching else ()))
 
 
 def _duplicates(matching: Matching | None) -> tuple[DuplicatePart, ...]:

@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 
 from reconcile.core import sides, word_columns
 from reconcile.model import NUMBER_FIELDS, Verdict
+from reconcile.report import json_columns
 from reconcile.report.inert import json_text
+from reconcile.report.json_columns import BLANK
 from reconcile.report.model import ContactPart
 
 if TYPE_CHECKING:
@@ -25,11 +27,6 @@ if TYPE_CHECKING:
     from reconcile.core.evidence import Columns
     from reconcile.core.sides import Mask
     from reconcile.model import PbxSnapshot
-
-PLAIN: Final = r"^[ !#-\[\]-~\x{a0}-\x{ac}\x{ae}-\x{5ff}]*$"
-"""Texts that stand in JSON as they are and that nothing in them acts: ASCII without control
-characters, quote and backslash, and what else is below U+0600 without controls and U+00AD."""
-
 
 _SHOWN: Final = ("FirstName", "LastName", "CompanyName", "Email")
 """Properties of a contact that a report tells besides its numbers."""
@@ -55,7 +52,7 @@ def matched(pbx: PbxSnapshot, found: Columns, block: range, some: Mask) -> list[
     first, last, company, email = (texts.get(name, blank) for name in _SHOWN)
     between = pc.if_else(pc.and_(pc.not_equal(first, ""), pc.not_equal(last, "")), " ", "")
     at = block.start + np.flatnonzero(some)
-    name, best = _joined([first, between.cast(first.type), last]), found.best(at)
+    name, best = json_columns.joined([first, between.cast(first.type), last]), found.best(at)
     told = {
         "reason": word_columns.sentences(best, name),
         "name": name,
@@ -81,31 +78,15 @@ def _lines(texts: Mapping[str, pa.Array], ids: pa.Array, numbers: Sequence[pa.Ar
     pieces: list[str | pa.Array] = []
     for name, blank in _BLANK.items():
         pieces += [",", f'"{name}":', *values.get(name, [json.dumps(blank)])]
-    plain = pc.match_substring_regex(_joined([*texts.values(), *numbers]), PLAIN)
-    whole = _joined(["{", *pieces[1:], "}\n"])
-    return pc.if_else(plain, whole, pa.scalar(None, whole.type))
+    return json_columns.plain(
+        json_columns.joined(["{", *pieces[1:], "}\n"]), [*texts.values(), *numbers]
+    )
 
 
 def _listed(numbers: Sequence[pa.Array]) -> pa.Array | str:
     """The texts of each contact that are not blank, quoted, with commas between."""
     quoted = [
-        pc.if_else(pc.equal(text, ""), _text(""), _joined(['"', text, '",'])) for text in numbers
+        pc.if_else(pc.equal(text, ""), BLANK, json_columns.joined(['"', text, '",']))
+        for text in numbers
     ]
-    return pc.ascii_rtrim(_joined(quoted), ",") if quoted else ""
-
-
-def _joined(pieces: Sequence[str | pa.Array]) -> pa.Array:
-    """Columns one after the other, with words between."""
-    parts: list[pa.Array | pa.Scalar] = []
-    said = ""
-    for piece in pieces:
-        if isinstance(piece, str):
-            said += piece
-        else:
-            parts += [_text(said), piece] if said else [piece]
-            said = ""
-    return pc.binary_join_element_wise(*parts, _text(said), _text(""))
-
-
-def _text(words: str) -> pa.Scalar:
-    return pa.scalar(words, pa.large_string())
+    return pc.ascii_rtrim(json_columns.joined(quoted), ",") if quoted else ""

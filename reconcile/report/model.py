@@ -6,10 +6,20 @@ from a report.json is validated by the same model.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    WrapValidator,
+)
 
 from reconcile.model import (
     Acceptance,
@@ -25,7 +35,7 @@ from reconcile.model import (
 from reconcile.report.inert import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class _Part(BaseModel):
@@ -161,6 +171,24 @@ class MissingPart(_Part):
     company: str
 
 
+class LongList(Sequence[MissingPart], ABC):
+    """Rows that are made when they are looked at."""
+
+    @abstractmethod
+    def pieces(self, margin: str) -> Iterator[str]:
+        """As `row_pieces` gives them."""
+
+    def __eq__(self, other: object) -> bool:
+        """As any sequence of the same rows."""
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _as_it_is(value: object, validate: Callable[[object], Iterable[MissingPart]]) -> object:
+    return value if isinstance(value, LongList) else tuple(validate(value))
+
+
 class DuplicatePart(_Part):
     """One person with several contacts."""
 
@@ -216,7 +244,7 @@ class Report(_Part):
     findings: tuple[FindingPart, ...]
     contacts: tuple[ContactPart, ...]
     drift: tuple[DriftPart, ...] = ()
-    missing: tuple[MissingPart, ...] = ()
+    missing: Annotated[Sequence[MissingPart], WrapValidator(_as_it_is)] = ()
     duplicates: tuple[DuplicatePart, ...] = ()
     previous: PreviousPart | None = None
     guards: tuple[GuardPart, ...] = ()
@@ -239,7 +267,7 @@ class Report(_Part):
 
     def json_pieces(self) -> Iterator[str]:
         """The content of report.json a piece at a time, as one may have a million rows."""
-        rows: dict[str, tuple[_Part, ...]] = {name: getattr(self, name) for name in _LONG}
+        rows: dict[str, Sequence[_Part]] = {name: getattr(self, name) for name in _LONG}
         shell = self.model_copy(update=dict.fromkeys(_LONG, ()))
         if self.previous:
             rows[_CHANGES] = self.previous.changes
@@ -249,7 +277,8 @@ class Report(_Part):
         for name, parts in rows.items():
             before, place, rest = rest.partition(f'\n{_margin(name)}"{name}": [')
             yield json_text(before + place)
-            yield from _row_pieces(parts, _margin(name))
+            write = parts.pieces if isinstance(parts, LongList) else partial(row_pieces, parts)
+            yield from write(_margin(name))
         yield json_text(rest)
 
 
@@ -266,10 +295,10 @@ def _margin(name: str) -> str:
     return "    " if name == _CHANGES else "  "
 
 
-def _row_pieces(rows: tuple[_Part, ...], margin: str) -> Iterator[str]:
+def row_pieces(rows: Sequence[_Part], margin: str) -> Iterator[str]:
     """What stands between the brackets. JSON has no line end in a text: each line gets a margin."""
     for at in range(0, len(rows), _AT_ONCE):
-        text = _ROWS.dump_json(rows[at : at + _AT_ONCE], indent=2).decode()
+        text = _ROWS.dump_json(tuple(rows[at : at + _AT_ONCE]), indent=2).decode()
         inside = text.removeprefix("[").removesuffix("\n]").replace("\n", f"\n{margin}")
         yield json_text(f",{inside}" if at else inside)
     if rows:

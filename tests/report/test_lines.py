@@ -16,7 +16,7 @@ from reported import RULES, outcomes, result
 from reconcile.core import plan
 from reconcile.core.match import match
 from reconcile.model import Evidence, Outcome, Strength, Verdict
-from reconcile.report import lines
+from reconcile.report import json_columns, lines
 from reconcile.report.build import every_contact, every_line
 from reconcile.report.model import ContactPart
 
@@ -116,7 +116,7 @@ def test_more_than_are_made_at_once_are_all_there():
 
 def test_what_is_plain_stands_in_json_as_it_is():
     every = pa.array([chr(c) for c in range(0x20000) if not 0xD800 <= c < 0xE000])
-    some = every.filter(pc.match_substring_regex(every, lines.PLAIN)).to_pylist()
+    some = every.filter(pc.match_substring_regex(every, json_columns.PLAIN)).to_pylist()
     whole = "".join(some)
     part = ContactPart(id=1, verdict=Verdict.MATCHED, reason="", name=whole)
     assert f'"name":"{whole}"'.encode() in lines.line(part)
