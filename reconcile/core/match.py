@@ -740,7 +740,7 @@ def _shared_only(found: _Found) -> dict[int, Proof]:
     marked = own.assign(carriers=own["id"].map(carriers))
     marked.loc[role & marked["carriers"].isna(), "carriers"] = 0
     marked = marked[marked["at"].isin(marked.loc[marked["carriers"].notna(), "at"])]
-    by_value = marked.groupby(["at", "value"])["carriers"].max()
+    by_value = found.pbx_keys.values(marked).groupby(["at", "value"])["carriers"].max()
     only = by_value.isna().groupby("at").any()
     unsure = set(only[~only].index) | found.mute
     candidates = marked[marked["at"].isin(unsure)].dropna(subset="carriers")
@@ -774,13 +774,11 @@ def _unseen(found: _Found) -> dict[int, tuple[str, ...]]:
     """The numbers and addresses of each contact of which the export's keys hold no reading."""
     own = found.pbx_keys.own()
     known = own["id"].isin(found.met["id"])
-    some = own["at"].isin(own.loc[~known, "at"])
+    some = found.pbx_keys.values(own[own["at"].isin(own.loc[~known, "at"])])
     result: dict[int, tuple[str, ...]] = {}
-    if not some.any():
+    if some.empty:
         return result
-    seen = known[some].groupby([own.loc[some, "at"], own.loc[some, "value"]]).any()
-    unseen = seen[~seen].index.to_frame(index=False)
-    texts = found.pbx_keys.value.take(pa.array(unseen["value"])).to_pylist()
-    for at, value in sorted(zip(unseen["at"].tolist(), texts, strict=True)):
+    seen = known[some.index].groupby([some["at"], some["value"]]).any()
+    for at, value in seen[~seen].index:
         result[at] = (*result.get(at, ()), value)
     return result

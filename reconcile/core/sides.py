@@ -267,6 +267,7 @@ class PbxKeys:
     table: pd.DataFrame
     """A row for each key of each value: at, kind, and the positions `value` and `id`."""
     value: pa.Array
+    """A text may stand there twice: as a number and as an address."""
     key: pa.Array
     role: Mask
     """Of each key whether it is the address of a task, such as info@."""
@@ -274,6 +275,11 @@ class PbxKeys:
     def own(self) -> pd.DataFrame:
         """The rows of what a person carries, and may share."""
         return self.table[self.table["kind"].isin(OWN)]
+
+    def values(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows with their values as texts."""
+        texts = self.value.take(pa.array(rows["value"].to_numpy()))
+        return rows.assign(value=series(texts).array)
 
 
 def found(keys: Iterable[Keys], other: pa.Array) -> tuple[Positions, ...]:
@@ -321,15 +327,17 @@ def pbx_keys(
         _emails(Cells.of([pbx.text("Email")])),
         _name_company(contacts),
     )
-    values, keys = (numbered(t) for t in ([k.value for k in folded], [k.key for k in folded]))
+    key, place = numbered([keys.key for keys in folded])
+    before = np.cumsum([0, *(len(keys.value) for keys in folded)])
     tables = [
-        table.assign(value=value[table["value"]], id=key[table["nth"]]).drop(columns="nth")
-        for table, value, key in zip(map(Keys.table, folded), values[1], keys[1], strict=True)
+        table.assign(value=table["value"] + start, id=of[table["nth"]]).drop(columns="nth")
+        for table, start, of in zip(map(Keys.table, folded), before, place, strict=False)
     ]
-    role = np.zeros(len(keys[0]), dtype="bool")
-    addresses = np.unique(keys[1][1])
-    role[addresses] = text_columns.are_roles(keys[0].take(pa.array(addresses)))
-    return PbxKeys(pd.concat(tables, ignore_index=True), values[0], keys[0], role)
+    role = np.zeros(len(key), dtype="bool")
+    addresses = np.unique(place[1])
+    role[addresses] = text_columns.are_roles(key.take(pa.array(addresses)))
+    value = pa.concat_arrays([keys.value for keys in folded])
+    return PbxKeys(pd.concat(tables, ignore_index=True), value, key, role)
 
 
 def numbered(texts: Sequence[pa.Array]) -> tuple[pa.Array, list[Positions]]:
