@@ -38,6 +38,8 @@ UNKNOWN: Final = -1
 _PLAIN_ADDRESS: Final = r"^[A-Za-z0-9_%\-][A-Za-z0-9._%\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$"
 _TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 """What pandas calls `str`."""
+_SPREAD: Final = 8
+"""So many times as many numbers are counted as there are, at most."""
 _KIND: Final = pd.CategoricalDtype([*KINDS], ordered=True)
 
 
@@ -91,12 +93,18 @@ def runs(starts: Positions, counts: Positions) -> tuple[Positions, Positions]:
 
 def joined(ours: Positions, theirs: Positions) -> tuple[Positions, Positions]:
     """Where equal numbers stand in both, each of ours with each of theirs, in our order."""
-    code, distinct = pd.factorize(theirs)
-    order = np.argsort(code, kind="stable")
-    count = np.append(np.bincount(code, minlength=len(distinct)), 0)  # and of what they lack
-    mine = pd.Index(distinct).get_indexer(pd.Index(ours))
-    which, whose = runs((np.cumsum(count) - count)[mine], count[mine])
-    return which, order[whose]
+    ours, theirs = _small(ours, theirs)
+    count = np.bincount(theirs, minlength=ours.max(initial=-1) + 1)
+    which, whose = runs((np.cumsum(count) - count)[ours], count[ours])
+    return which, np.argsort(theirs, kind="stable")[whose]
+
+
+def _small(ours: Positions, theirs: Positions) -> tuple[Positions, Positions]:
+    """The same, or other numbers that are equal where these are: so small that they are counted."""
+    if max(ours.max(initial=0), theirs.max(initial=0)) <= _SPREAD * (len(ours) + len(theirs)):
+        return ours, theirs
+    code, _ = pd.factorize(np.concatenate([ours, theirs]))
+    return code[: len(ours)], code[len(ours) :]
 
 
 # ---------------------------------------------------------------------------- who

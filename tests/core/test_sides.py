@@ -40,8 +40,9 @@ def test_runs_of_positions_one_after_the_other():
     assert position.tolist() == [10, 11, 5, 6, 7]
 
 
-def test_equal_numbers_meet_each_with_each_in_our_order():
-    ours, theirs = np.array([7, 3, 9, 3]), np.array([3, 8, 7, 3])
+@pytest.mark.parametrize("times", [1, 10**12])
+def test_equal_numbers_meet_each_with_each_in_our_order(times):
+    ours, theirs = np.array([7, 3, 9, 3]) * times, np.array([3, 8, 7, 3]) * times
     which, where = sides.joined(ours, theirs)
     assert list(zip(which.tolist(), where.tolist(), strict=True)) == [
         (0, 2),
@@ -50,6 +51,14 @@ def test_equal_numbers_meet_each_with_each_in_our_order():
         (3, 0),
         (3, 3),
     ]
+
+
+@pytest.mark.parametrize("times", [1, 10**12])
+def test_nobody_meets_nobody(times):
+    some, none = np.array([1, 2]) * times, np.array([], dtype="int64")
+    for ours, theirs in ((some, none), (none, some), (none, none), (some, some + 7)):
+        which, where = sides.joined(ours, theirs)
+        assert (which.tolist(), where.tolist()) == ([], [])
 
 
 # ------------------------------------------------------------------ who
