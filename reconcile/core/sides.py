@@ -342,7 +342,8 @@ def pbx_keys(
         for table, start, of in zip(map(Keys.table, folded), before, place, strict=False)
     ]
     role = np.zeros(len(key), dtype="bool")
-    addresses = np.unique(place[1])
+    role[place[1]] = True
+    addresses = np.flatnonzero(role)
     role[addresses] = text_columns.are_roles(key.take(pa.array(addresses)))
     value = pa.concat_arrays([keys.value for keys in folded])
     return PbxKeys(pd.concat(tables, ignore_index=True), value, key, role)
