@@ -259,13 +259,19 @@ def _reused_ids(pbx: PbxSnapshot, contacts: pd.DataFrame, claims: Mapping[int, C
     Unchanged content is the same person. Once it has changed, the names must still agree: a new
     surname looks like a new person, and is kept as one.
     """
-    claimed = contacts[contacts["id"].isin(list(claims))]
-    shown = claimed["shown"].where(claimed["shown"] != "", claimed["company_shown"])
+    if not claims:
+        return set()
+    edited = [
+        at
+        for at, seen in enumerate(zip(pbx.ids, pbx.fingerprints, strict=True))
+        if seen[0] in claims and claims[seen[0]].fingerprint != seen[1]
+    ]
+    some = contacts.iloc[edited]
+    shown = some["shown"].where(some["shown"] != "", some["company_shown"])
     return {
-        int(at)
-        for at, contact_id, name in zip(claimed.index, claimed["id"], shown, strict=True)
+        at
+        for at, contact_id, name in zip(edited, some["id"], shown, strict=True)
         if agreement(name_key(name), name_key(claims[contact_id].name)) < Agreement.INITIALS
-        and pbx.contact(int(at)).fingerprint != claims[contact_id].fingerprint
     }
 
 
@@ -325,7 +331,7 @@ def _pairs(kind: str, at: NDArray[np.int64], row: Sequence[int]) -> pd.DataFrame
 
 def _with_tag(pbx: PbxSnapshot, owner_tag: str) -> pd.Series[bool]:
     """Position → whether the contact has the owner tag; nobody has an empty one."""
-    return pd.Series(pbx.column("Tag")).astype("str").eq(owner_tag) & (owner_tag != "")
+    return pd.Series(sides.mask(pc.equal(pbx.text("Tag"), owner_tag)) & (owner_tag != ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,8 +384,8 @@ def _taken(
     may stand for others, too.
     """
     known = {claim.crm_id for claim in claims.values()} - {""}
-    ids = people["crm_id"].reindex(matched)
-    return matched[((ids == "") | ids.isin(known)).to_numpy()] if known else matched
+    ids = sides.arrow(people["crm_id"]).take(pa.array(matched.to_numpy(dtype="int64")))
+    return matched[sides.among(ids, sides.arrow(["", *known]))] if known else matched
 
 
 def _named_alive(people: pd.DataFrame) -> pd.DataFrame:

@@ -418,7 +418,7 @@ def _matched_claims(
     """
     found = columns(matching.evidence)
     matched = _positions(pbx, found, rules, matched=True)
-    names, companies, fingerprints = pbx.names, pbx.column("CompanyName"), sides.fingerprints(pbx)
+    names, companies, fingerprints = pbx.names, pbx.column("CompanyName"), pbx.fingerprints
     seen = [(names[at] or companies[at], fingerprints[at]) for at in matched.tolist()]
     ids, best = found.contact_ids[matched].tolist(), found.best(matched)
     rows = zip(

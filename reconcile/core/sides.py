@@ -7,7 +7,6 @@ which a night needs a few.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -153,20 +152,6 @@ def contacts(pbx: PbxSnapshot) -> pd.DataFrame:
             "company": series(text_columns.company_keys(company)),
         }
     )
-
-
-def fingerprints(pbx: PbxSnapshot) -> list[str]:
-    """What `Contact.fingerprint` is of every contact."""
-    none, between, within = (pa.scalar(c, pa.large_string()) for c in (None, "\x1e", "\x1f"))
-    # Arrow leaves out a row of which every part is null, so each begins with one that is not.
-    pairs = [pa.array([""] * len(pbx), pa.large_string())]
-    for name in sorted(pbx.texts):
-        text, named = pbx.texts[name], pa.scalar(name, pa.large_string())
-        pair = pc.binary_join_element_wise(named, text, within)
-        pairs.append(pc.if_else(pc.equal(text, ""), none, pair))
-    content = pc.binary_join_element_wise(*pairs, between, null_handling="skip")
-    texts = content.cast(pa.large_binary()).to_pylist()
-    return [hashlib.sha256(text[1:]).hexdigest() for text in texts]
 
 
 def _joined(first: pa.Array, last: pa.Array) -> pa.Array:

@@ -110,7 +110,7 @@ def test_names_and_fingerprints_in_columns_are_those_of_the_contacts(contacts):
     rows = [dict(zip(names, each.values(), strict=False)) | each for each in contacts]
     pbx = b.pbx(*({**row, "Id": at} for at, row in enumerate(rows, 1)))
     each = [pbx.contact(at) for at in range(len(pbx))]
-    assert sides.fingerprints(pbx) == [contact.fingerprint for contact in each]
+    assert list(pbx.fingerprints) == [contact.fingerprint for contact in each]
     assert list(pbx.names) == [contact.name for contact in each]
 
 
@@ -118,7 +118,7 @@ def test_a_contact_without_any_text_has_the_fingerprint_of_none():
     blank = b.pbx({"Id": 1, "ContactType": ""}, {"Id": 2}, {"Id": 3, "ContactType": ""})
     for pbx in (blank, replace(blank, columns={})):
         each = [pbx.contact(at).fingerprint for at in range(3)]
-        assert sides.fingerprints(pbx) == each
+        assert list(pbx.fingerprints) == each
 
 
 def test_ids_that_no_record_has_flagged_as_gone_or_not():
