@@ -96,7 +96,7 @@ def match(
     pbx_keys = sides.pbx_keys(pbx, contacts, region, outside_prefix, read=crm_keys[0])
     reused = _reused_ids(pbx, contacts, claims)
     main_numbers = sides.main_numbers(crm.records, region)
-    ids = sides.found(crm_keys, pbx_keys.key)
+    ids = sides.found(crm_keys, pbx_keys)
     met = _mark_shared(_met(crm_keys, ids, people), pbx_keys, people, main_numbers)
     by_key, mute = _key_pairs(met, pbx_keys.table, people, contacts)
     tags = _tags(pbx)
@@ -192,12 +192,17 @@ def _met(
     """
     each = [keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)]
     if len(each) > _ONE_REGION:  # a number may be the same in several
-        _, place = sides.numbered([keys.value for keys in crm_keys])
-        each = [rows.assign(value=of[rows["value"]]) for rows, of in zip(each, place, strict=True)]
-        met = pd.concat(each, ignore_index=True)
+        texts = (
+            keys.value.take(pa.array(rows["value"]))
+            for keys, rows in zip(crm_keys, each, strict=True)
+        )
+        each = [
+            rows.assign(value=sides.series(text).array)
+            for rows, text in zip(each, texts, strict=True)
+        ]
+    met = pd.concat(each, ignore_index=True)
+    if len(each) > _ONE_REGION:
         met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
-    else:
-        met = pd.concat(each, ignore_index=True)
     return met.assign(gone=people["gone"].to_numpy()[met["at"]]).drop(columns="value")
 
 

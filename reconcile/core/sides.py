@@ -8,6 +8,8 @@ which a night needs a few.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,7 +23,7 @@ from reconcile.core.text import addresses
 from reconcile.model import NUMBER_FIELDS, PbxSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -216,6 +218,11 @@ class Keys:
         """Unfolded: at, kind; `value` and `nth`, the positions in `value` and in `key`."""
         return self._table(slice(None))
 
+    def numbered(self, start: int, ids: Positions) -> pd.DataFrame:
+        """Unfolded: at, kind; `value`, counted from a start on; and each key's id of these."""
+        rows = self.table()
+        return rows.assign(value=rows["value"] + start, id=ids[rows.pop("nth").to_numpy()])
+
     def shared(self, ids: Positions) -> pd.DataFrame:
         """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
         rows = self._table(self._cells_with(ids != UNKNOWN))
@@ -262,8 +269,29 @@ class PbxKeys:
     value: pa.Array
     """A text may stand there twice: as a number and as an address."""
     key: pa.Array
+    of_kind: Mapping[str, slice]
+    """Where the keys of a kind stand in `key`: two kinds have none in common."""
     role: Mask
     """Of each key whether it is the address of a task, such as info@."""
+
+    @classmethod
+    def of(cls, *folded: Keys) -> PbxKeys:
+        """Of numbers, of addresses, and of names with companies."""
+        coded = [keys.key.dictionary_encode() for keys in folded]
+        key = pa.concat_arrays([each.dictionary for each in coded])
+        ids = _slices([each.dictionary for each in coded])
+        value, values = (
+            pa.concat_arrays([k.value for k in folded]),
+            _slices(k.value for k in folded),
+        )
+        tables = [
+            keys.numbered(values[at].start, each.indices.to_numpy().astype("int64") + ids[at].start)
+            for at, (keys, each) in enumerate(zip(folded, coded, strict=True))
+        ]
+        kinds = {keys.kind: some for keys, some in zip(folded, ids, strict=True)}
+        role = np.zeros(len(key), dtype="bool")
+        role[kinds["email"]] = text_columns.are_roles(key[kinds["email"]])
+        return cls(pd.concat(tables, ignore_index=True), value, key, kinds, role)
 
     def own(self) -> pd.DataFrame:
         """The rows of what a person carries, and may share."""
@@ -275,11 +303,22 @@ class PbxKeys:
         return rows.assign(value=series(texts).array)
 
 
-def found(keys: Iterable[Keys], other: pa.Array) -> tuple[Positions, ...]:
-    """Where the keys stand on the other side: for each of these, as `positions` gives it."""
-    every = [folded.key for folded in keys]
-    ids = positions(pa.concat_arrays(every), other)  # at once, as the other side is large
-    return tuple(np.split(ids, np.cumsum([len(key) for key in every])[:-1]))
+def _slices(columns: Iterable[pa.Array]) -> list[slice]:
+    """Where each column stands when they are put one behind the other."""
+    ends = np.cumsum([0, *map(len, columns)]).tolist()
+    return list(map(slice, ends, ends[1:]))
+
+
+def found(keys: Iterable[Keys], other: PbxKeys) -> tuple[Positions, ...]:
+    """Where each of the keys stands in `other.key`, or `UNKNOWN`; those of a kind come together."""
+    ids: list[Positions] = []
+    for kind, alike in groupby(keys, attrgetter("kind")):
+        every = [folded.key for folded in alike]
+        some = other.of_kind[kind]
+        place = positions(pa.concat_arrays(every), other.key[some])  # at once: it may be large
+        place[place != UNKNOWN] += some.start
+        ids += np.split(place, np.cumsum([len(key) for key in every])[:-1])
+    return tuple(ids)
 
 
 def crm_keys(records: pd.DataFrame, people: pd.DataFrame, region: str) -> tuple[Keys, ...]:
@@ -315,30 +354,11 @@ def pbx_keys(
     is no key.
     """
     numbers = Cells.of(pbx.texts[name] for name in NUMBER_FIELDS if name in pbx.texts)
-    folded = (
+    return PbxKeys.of(
         _numbers(numbers, region, outside_prefix, read=None if outside_prefix else read),
         _emails(Cells.of([pbx.text("Email")])),
         _name_company(contacts),
     )
-    key, place = numbered([keys.key for keys in folded])
-    before = np.cumsum([0, *(len(keys.value) for keys in folded)])
-    tables = [
-        table.assign(value=table["value"] + start, id=of[table["nth"]]).drop(columns="nth")
-        for table, start, of in zip(map(Keys.table, folded), before, place, strict=False)
-    ]
-    role = np.zeros(len(key), dtype="bool")
-    role[place[1]] = True
-    addresses = np.flatnonzero(role)
-    role[addresses] = text_columns.are_roles(key.take(pa.array(addresses)))
-    value = pa.concat_arrays([keys.value for keys in folded])
-    return PbxKeys(pd.concat(tables, ignore_index=True), value, key, role)
-
-
-def numbered(texts: Sequence[pa.Array]) -> tuple[pa.Array, list[Positions]]:
-    """Several columns' distinct texts, and where each column's stand among them."""
-    coded = pa.concat_arrays(texts).dictionary_encode()
-    ends = np.cumsum([len(column) for column in texts])[:-1]
-    return coded.dictionary, np.split(coded.indices.to_numpy().astype("int64"), ends)
 
 
 def _columns(records: pd.DataFrame, prefix: str) -> Iterator[pa.Array]:

@@ -255,11 +255,12 @@ def test_carriers_of_all_keys_or_of_some():
 
 def test_only_what_the_other_side_has_is_unfolded():
     keys = folded()
-    (ids,) = sides.found([keys], texts("c@x.de", "b@x.de"))
+    pbx = b.pbx({"Id": 1, "Email": "c@x.de"}, {"Id": 2, "Email": "b@x.de", "Home": "21"})
+    (ids,) = sides.found([keys], sides.pbx_keys(pbx, sides.contacts(pbx), "DE", ""))
     assert rows(keys.shared(ids), "at", "kind", "value", "id") == [
-        (0, "email", 0, 1),
-        (1, "email", 0, 1),
-        (2, "email", 1, 0),
+        (0, "email", 0, 2),
+        (1, "email", 0, 2),
+        (2, "email", 1, 1),
     ]
 
 
