@@ -22,8 +22,8 @@ from reconcile.pbx.transport import (
     Client,
     Reply,
     Rules,
+    Wire,
     exchange,
-    open_wire,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Session:
         """As the last answer that named one had it."""
         self._last: Reply | None = None
         self._sleep = sleep
-        self._wire: httpx.BaseTransport = open_wire(connection)
+        self._wire: httpx.BaseTransport = Wire(connection)
         if trace is not None:
             self._wire = TracedTransport(self._wire, trace)
         self._auth = TokenAuth(connection, self._post_token)

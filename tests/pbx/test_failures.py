@@ -170,10 +170,10 @@ def test_a_ca_file_that_is_missing_or_none_is_a_config_error(
 
 
 def test_verification_has_no_switch() -> None:
-    from reconcile.pbx.transport import open_wire
+    from reconcile.pbx.transport import Wire
 
-    with open_wire(CONNECTION) as wire:
-        context = wire._pool._ssl_context  # noqa: SLF001 - what the sockets will use
+    with Wire(CONNECTION) as wire:
+        context = wire._lend()._pool._ssl_context  # noqa: SLF001 - what the sockets will use
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
 

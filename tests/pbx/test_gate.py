@@ -16,6 +16,7 @@ from reconcile.pbx.transport import READING, WRITING, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from pbx.conftest import FakePbx
 
@@ -135,3 +136,26 @@ def test_connections_are_kept_alive(
         reader.find("Tag", "x")
     PbxWriter(reader).create({"FirstName": "Jo", "PhoneNumber": "1"})
     assert pbx.connections == 1
+
+
+def test_lanes_have_a_connection_each_which_the_next_listing_uses(
+    serve: Callable[..., FakePbx], connect: Callable[..., PbxReader], now: datetime
+) -> None:
+    pbx = serve()
+    pbx.fill(1500)
+    reader = connect(pbx, concurrency=3)
+    for _ in range(3):
+        assert len(reader.snapshot(now=now)) == 1500
+    assert 1 < pbx.connections <= 3
+
+
+def test_a_connection_that_broke_is_replaced(
+    serve: Callable[..., FakePbx], connect: Callable[..., PbxReader]
+) -> None:
+    pbx = serve()
+    reader = connect(pbx)
+    reader.find("Tag", "x")
+    pbx.answers("GET", "Contacts", drop=True)
+    reader.find("Tag", "x")
+    reader.find("Tag", "x")
+    assert pbx.connections == 2

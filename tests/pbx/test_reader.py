@@ -270,7 +270,9 @@ def test_a_reader_sleeps_for_real_by_default_and_closes_itself(pbx: FakePbx) -> 
         reader.find("Tag", "x")
         assert reader.session._sleep is time.sleep  # noqa: SLF001 - the default is the point
     pbx.answers("GET", "Contacts")
-    assert reader.session._wire._pool.connections == []  # noqa: SLF001 - what is still open
+    assert reader.session._wire._opened  # noqa: SLF001 - what was open
+    for each in reader.session._wire._opened:  # noqa: SLF001 - as above
+        assert each._pool.connections == []  # noqa: SLF001 - what is still open
 
 
 def test_many_readers_of_one_pbx_do_not_share_a_token(
