@@ -85,7 +85,7 @@ class Sandbox:
         if spell.is_ignored:
             await self._silence(request)
             return []
-        if await self._stopped_while_waiting():
+        if await self._stopped_while_waiting(request):
             return []
         script = self._simulation.script
         fault = script.fault(entry.method, entry.path)
@@ -133,11 +133,11 @@ class Sandbox:
         for task in waiting:
             task.cancel()
 
-    async def _stopped_while_waiting(self) -> bool:
+    async def _stopped_while_waiting(self, request: Request) -> bool:
         stopping = self.stopping
         if latency := self._simulation.switches.latency:
             with suppress(TimeoutError):
-                async with asyncio.timeout(latency):
+                async with asyncio.timeout_at(request.state.arrived + latency):
                     await stopping.wait()
         return stopping.is_set()
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class Joining:
             self._transport.write(b"".join(held))
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """A connection whose requests carry its transport in their state."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
@@ -68,6 +68,11 @@ class Connection(H11Protocol):
         joining = cast("asyncio.Transport", Joining(transport))
         super().connection_made(joining)
         self.app_state = {**self.app_state, "transport": joining}
+
+    def on_message_begin(self) -> None:
+        """Note when a request arrives: its latency begins then."""
+        self.app_state["arrived"] = self.loop.time()
+        super().on_message_begin()
 
 
 class PunctualSelector(selectors.DefaultSelector):

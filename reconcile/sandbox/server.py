@@ -209,6 +209,6 @@ def serve(server: SandboxServer, *, announce: Callable[[str], object]) -> None:
 
 
 def _require_extra() -> None:
-    for name in ("python_multipart", "starlette", "trustme", "uvicorn"):
+    for name in ("httptools", "python_multipart", "starlette", "trustme", "uvicorn"):
         if find_spec(name) is None:
             raise MissingExtra("the sandbox", "sandbox")

@@ -114,7 +114,9 @@ def test_no_secret_stands_in_any_repr(server, pbx):
     assert "sandbox-secret" not in shown
 
 
-@pytest.mark.parametrize("missing", ["python_multipart", "starlette", "trustme", "uvicorn"])
+@pytest.mark.parametrize(
+    "missing", ["httptools", "python_multipart", "starlette", "trustme", "uvicorn"]
+)
 def test_a_missing_extra_is_named_with_the_command_that_mends_it(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtra) as refused:
