@@ -78,13 +78,14 @@ def _round(url: str, lanes: int) -> dict[str, float]:
 
 
 def _read(url: str, lanes: int) -> dict[str, float]:
-    """Seconds, contacts, connections, and the peak of this process in bytes."""
-    started, contacts, connections = time.perf_counter(), 0, 0
+    """Seconds until all contacts are there, how many, connections, and this process' peak bytes."""
+    seconds, contacts, connections = 0.0, 0, 0
     if url != "bare":
+        started = time.perf_counter()
         with PbxReader(connection(url, concurrency=lanes)) as reader:
-            contacts = len(reader.snapshot(now=datetime.now(UTC)))
+            snapshot = reader.snapshot(now=datetime.now(UTC))
+            seconds, contacts = time.perf_counter() - started, len(snapshot)
             connections = len(psutil.Process().net_connections("tcp"))
-    seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"seconds": seconds, "contacts": contacts, "connections": connections, "peak": peak}
 

@@ -271,21 +271,30 @@ class Listing:
         self._volume.begin()
         before = self._count()
         try:
-            page, problem = odata.merge(way(before, progress)), ""
+            pages, problem = way(before, progress), ""
         except _Mismatch as mismatch:
-            page, problem = Page(), str(mismatch)
-        after = self._count()
-        return _Reading(page=page, before=before, after=after, problem=problem or _repeats(page))
+            pages, problem = [], str(mismatch)
+        with ThreadPoolExecutor(1) as lane:
+            counting = lane.submit(self._count)
+            page = odata.merge(pages)
+            problem = problem or _repeats(page)
+        return _Reading(page=page, before=before, after=counting.result(), problem=problem)
 
     def _read_as_it_lets(self, count: int | None, progress: _Progress) -> list[Page]:
-        first = self._reply(_options_at(0))
-        if first.status != HTTPStatus.OK:
-            first = self._smaller(_options_at(0), first)
-        if first.status == HTTPStatus.OK:
-            self.paging = "skip"
-            return self._read_windows(odata.parse_page(first.body), count, progress)
-        self.paging = "key"
-        return self._read_by_key(count, progress)
+        size = self._page_size
+        with self._lanes() as asked:
+            start = self._ask_ahead(asked, count)
+            first = self._reply(_options_at(0))
+            if first.status != HTTPStatus.OK:
+                first = self._smaller(_options_at(0), first)
+            self.paging = "skip" if first.status == HTTPStatus.OK else "key"
+            if self.paging == "skip" and self._page_size == size:
+                return self._read_windows(asked, first, start=start, count=count, progress=progress)
+        if self.paging == "key":
+            return self._read_by_key(count, progress)
+        with self._lanes() as asked:  # what was asked ahead were windows of another size
+            start = self._page_size - 1
+            return self._read_windows(asked, first, start=start, count=count, progress=progress)
 
     def _count(self) -> int | None:
         """Asked for by itself: some answers that count bring no contacts, some PBXs refuse it."""
@@ -294,29 +303,46 @@ class Listing:
 
     # ------------------------------------------------------------------ by $skip
 
-    def _read_windows(self, first: Page, count: int | None, progress: _Progress) -> list[Page]:
+    def _lanes(self) -> _Asked:
+        return _Asked(self._session.connection.concurrency)
+
+    def _ask_ahead(self, asked: _Asked, count: int | None) -> int:
+        """A window for each lane but the first's, as far as there are any; where the next begins.
+
+        They are asked for with the first, unless this PBX is known to refuse them.
+        """
+        step = start = self._page_size - 1
+        others = self._session.connection.concurrency - 1
+        while self.paging != "key" and len(asked) < others and start < (count or 0):
+            asked.begin(start, self._reply_from, start, self._page_size)
+            start += step
+        return start
+
+    def _read_windows(
+        self, asked: _Asked, first: Reply, *, start: int, count: int | None, progress: _Progress
+    ) -> list[Page]:
         """Every window until one is not full; the count only says how far to reach ahead.
 
         A window begins with the last contact of the one before it: what is removed while another
-        is added moves everything between them, and that shows at the seam.
+        is added moves everything between them, and that shows at the seam. The windows up to
+        `start` are asked for already.
         """
-        step, lanes = self._page_size - 1, self._session.connection.concurrency
+        step, ahead = self._page_size - 1, 2 * self._session.connection.concurrency
         windows = _Windows(step)
-        start, read, ended = step, 0, False
-        with _Asked(lanes) as asked:
-            asked.begin(0, self._window, 0, first)
-            while asked or not ended:
-                while not ended and len(asked) < 2 * lanes and _reaches(start, count, asked):
-                    asked.begin(start, self._reply_from, start, self._page_size)
-                    start += step
-                at, came = asked.next()
-                if (page := self._arrived(asked, at, came)) is None:
-                    continue
+        read, ended, at = 0, False, 0
+        came: Reply | Page = first
+        while True:
+            if (page := self._arrived(asked, at, came)) is not None:
                 windows.add(at, page)
                 ended = ended or len(page) < self._page_size
                 read = _bounded(read + len(page))
                 progress(min(read, count or read), count or read)
-        return [windows.whole()]
+            while not ended and len(asked) < ahead and _reaches(start, count, asked):
+                asked.begin(start, self._reply_from, start, self._page_size)
+                start += step
+            if not asked:
+                return [windows.whole()]
+            at, came = asked.next()
 
     def _arrived(self, asked: _Asked, at: int, came: Reply | Page) -> Page | None:
         """The window, or None if the rest of it had to be asked for."""

@@ -102,8 +102,11 @@ def size(*values):
 
 
 def lanes(*values):
-    """Every nth request fails: with several at a time, chance decides whose tries are used up."""
-    return 1 if any(v.row == "throttle" for v in values) else 4
+    """With several at a time, chance decides whose tries are used up.
+
+    When every nth request fails, and at a restart, as no wait between two tries is slept here.
+    """
+    return 1 if {v.row for v in values} & {"throttle", "restart_after"} else 4
 
 
 def test_every_switch_is_tried():

@@ -107,6 +107,7 @@ class FakePbx:
         self._in_flight = 0
         self._rules: list[Rule] = []
         self._lock = threading.RLock()
+        self._answered = threading.Condition(self._lock)
 
     # -------------------------------------------------------------- telling it what to do
 
@@ -167,6 +168,14 @@ class FakePbx:
 
     # -------------------------------------------------------------- answering
 
+    def wait_until_alone(self, *, after: str) -> None:
+        """Until a request like this has been answered, and only the one that waits is left."""
+        with self._lock:
+            alone = self._answered.wait_for(
+                lambda: self.sent("GET", after) and self._in_flight == 1, timeout=5
+            )
+            assert alone
+
     def handle(self, seen: Seen) -> Answered:
         with self._lock:
             self.requests.append(seen)
@@ -182,6 +191,7 @@ class FakePbx:
         finally:
             with self._lock:
                 self._in_flight -= 1
+                self._answered.notify_all()
         answer = special or usual
         assert answer is not None
         answer.headers.update(self.extra_headers)
