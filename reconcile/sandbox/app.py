@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Awaitable[Response]]
 
 XAPI: Final = "/xapi/v1"
+_THERE: Final = 0.5
+"""How much of the latency a request has had when it is handled; its answer has the rest."""
 
 
 class Sandbox:
@@ -60,7 +62,9 @@ class Sandbox:
             self._simulation.switches, is_xapi=_is_xapi(request)
         )
         messages = await self._messages(request, entry, spell)
-        if spell.restarts:
+        if await self._stopped_before(request, 1):
+            messages = []
+        elif spell.restarts:
             await self._restart(request, messages)
         if messages:
             self._simulation.log.answer(ticket, messages[0]["status"])
@@ -85,7 +89,7 @@ class Sandbox:
         if spell.is_ignored:
             await self._silence(request)
             return []
-        if await self._stopped_while_waiting(request):
+        if await self._stopped_before(request, _THERE):
             return []
         script = self._simulation.script
         fault = script.fault(entry.method, entry.path)
@@ -133,11 +137,12 @@ class Sandbox:
         for task in waiting:
             task.cancel()
 
-    async def _stopped_while_waiting(self, request: Request) -> bool:
+    async def _stopped_before(self, request: Request, share: float) -> bool:
+        """Wait until so much of the latency is over; whether this server ends before."""
         stopping = self.stopping
         if latency := self._simulation.switches.latency:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(request.state.arrived + latency):
+                async with asyncio.timeout_at(request.state.arrived + share * latency):
                     await stopping.wait()
         return stopping.is_set()
 

@@ -88,7 +88,7 @@ class Switches:
     version: str = "20.0.9.995"
     """The header X-3CX-Version, and which bulk action there is; "" leaves the header out."""
     latency: float = 0.0
-    """Seconds from the arrival of a request until it is handled."""
+    """Seconds from the arrival of a request until its answer leaves; it is handled half-way."""
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
