@@ -74,6 +74,20 @@ def test_the_end_cuts_off_who_still_waits_and_what_waits_never_happens(start, co
     assert server.requests[-1].status is None
 
 
+def test_the_end_cuts_off_an_answer_on_its_way_and_what_was_handled_is_done(start, connect, book):
+    server = start(book)
+    pbx = connect(server)
+    server.switches = Switches(latency=2)
+    with ThreadPoolExecutor(1) as lane:
+        waiting = lane.submit(pbx.delete, f"{CONTACTS}(1)")
+        until(lambda: book.get(1) is None)
+        assert not waiting.done()
+        server.stop()
+        with pytest.raises(httpx.TransportError):
+            waiting.result()
+    assert server.requests[-1].status is None
+
+
 def test_the_end_does_not_wait_for_a_body_that_never_comes(server, capfd):
     port = int(server.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as half:
