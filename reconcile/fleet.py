@@ -26,13 +26,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 from pydantic import ValidationError
 
 from reconcile import config as configuration
-from reconcile.errors import ConfigError, Problem, ReconcileError, UsageError
-from reconcile.model import Exit, RunRecord, Status
+from reconcile import slots
+from reconcile.errors import ConfigError, Problem, UsageError
+from reconcile.model import Exit, Status
 from reconcile.pbx.connection import origin
 from reconcile.report import files
 from reconcile.report import fleet as combining
 from reconcile.report.model import Report
-from reconcile.session import PROGRESS_LINES, PROGRESS_MARK, state
+from reconcile.session import PROGRESS_LINES, PROGRESS_MARK
 from reconcile.store.engine import located
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from reconcile.config import Config
+    from reconcile.model import SlotHad
     from reconcile.report.fleet import FleetReport, JobPart
     from reconcile.session import World
 
@@ -237,38 +239,23 @@ def _refusal(job: Refused) -> JobPart:
 
 
 def _before(job: Job, directory: Path, now: datetime) -> JobPart | None:
-    """What became of the run that took the job's newest slot; None if there was none."""
+    """What became of the run that has had the job's newest slot; None if none has.
+
+    So jobs that have had it cost no process. Those that have not decide it anew, under their lock.
+    """
     try:
-        last = _slot_taken(job, now)
+        had = slots.looked_up(job.config, now)
     except ConfigError as error:  # schedule.cron
         return _refusal(_because(job.name, error))
-    if last is None:
-        return None
-    place = _place(job, directory)
+    return _had(job.name, had, _place(job, directory)) if had else None
+
+
+def _had(name: str, had: SlotHad, place: combining.Place) -> JobPart:
+    """A job whose slot was had: its line stands as that run ended."""
     with suppress(UsageError):
-        report = files.read(place.reports, last.id)
-        return combining.of_report(job.name, report, place, seconds=None)
-    return combining.of_record(job.name, last, place)
-
-
-def _slot_taken(job: Job, now: datetime) -> RunRecord | None:
-    """The last run that came to its end, if there was no slot since it began."""
-    from reconcile.schedule import trigger_of
-
-    nights = trigger_of(job.config)
-    try:
-        with state(job.config) as ledger:
-            runs = ledger.runs()
-    except ReconcileError:
-        return None  # the job itself says what is wrong with its state
-    last = next((run for run in runs if _ended(run)), None)
-    slot = nights.get_next_fire_time(last.started_at, now) if last else None
-    return last if slot is None or slot > now else None
-
-
-def _ended(run: RunRecord) -> bool:
-    over = run.finished_at is not None and run.status is not Status.INTERRUPTED
-    return run.command == "run" and over
+        report = files.read(place.reports, had.run.id)
+        return combining.of_report(name, report, place, seconds=None)
+    return combining.of_record(name, had.run, place)
 
 
 def _place(job: Job, directory: Path) -> combining.Place:
@@ -363,7 +350,7 @@ class _Crew:
             if self._stopped or self.world.interrupted():
                 return None
             started = subprocess.Popen(
-                _command(job, dry_run=self.wish.dry_run),
+                _command(job, self.wish),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.PIPE,
@@ -384,7 +371,10 @@ class _Crew:
             del self._under_way[job.name]
         seconds = (self.world.clock() - process.since).total_seconds()
         out.seek(0)
-        part = self._line(job, code, out.read(), said)
+        text = out.read()
+        with suppress(ValueError):
+            return _had(job.name, slots.read(text), _place(job, self.directory))
+        part = self._line(job, code, text, said)
         if process.asked:
             minutes = self.wish.limit.total_seconds() / 60
             late = f"Stopped, as it took more than {minutes:,.0f} minutes. {part.headline}"
@@ -418,10 +408,12 @@ class _Crew:
         return combining.of_words(job.name, why, status="not_begun", exit_code=code)
 
 
-def _command(job: Job, *, dry_run: bool) -> list[str]:
+def _command(job: Job, wish: Wish) -> list[str]:
     """What a person types for this job alone; -P: a file of the folder we are in is no module."""
     mine = ("--config", str(job.path.absolute()), "run", "--json")
-    return [sys.executable, "-P", "-m", "reconcile", *mine, *(["--dry-run"] if dry_run else [])]
+    asked = {"--dry-run": wish.dry_run, "--resume": wish.resume}
+    options = (option for option, given in asked.items() if given)
+    return [sys.executable, "-P", "-m", "reconcile", *mine, *options]
 
 
 def _environ(job: Job, every: Iterable[Job], environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime  # noqa: TC003 - pydantic reads what a slot's run is made of
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from operator import attrgetter, itemgetter
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
     import pandas as pd
     import pyarrow as pa
@@ -502,6 +502,29 @@ class RunRecord:
     exit_code: int | None
     digest: str
     headline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A moment at which the schedule says that a run is due, and the run that has it."""
+
+    moment: datetime
+    run_id: int
+    """0 as long as it has no number yet."""
+    pid: int
+    host: str
+    """The process of the run, and its machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotHad:
+    """A slot for which a run has come to its end; so no other is due for it."""
+
+    moment: datetime
+    run: RunRecord
+    pid: int | None
+    """None if the run was none for a slot, but one by hand after it."""
+    host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

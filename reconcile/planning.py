@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconcile.config import Config
-    from reconcile.model import LedgerView
+    from reconcile.model import LedgerView, Slot
     from reconcile.report.model import Report
     from reconcile.session import Session
 
@@ -60,6 +60,8 @@ class Request:
     record: bool = True
     with_matched: bool = False
     """`--all`: matched contacts stand in the report too."""
+    slot: Slot | None = None
+    """The slot that the run is for, and takes as it begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def make(session: Session, request: Request) -> Planned:
     started = session.now()
     config, ledger = session.config, session.ledger
     run_id = (
-        ledger.begin_run(command=request.command, mode=config.mode, now=started)
+        ledger.begin_run(command=request.command, mode=config.mode, now=started, slot=request.slot)
         if request.record
         else None
     )

@@ -33,16 +33,18 @@ from reconcile.pbx.client import PbxReader, PbxWriter
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.planning import Request, close, make, remember
 from reconcile.session import Session, World, opened
+from reconcile.store.rows import NIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from reconcile.config import Config
-    from reconcile.model import Claim
+    from reconcile.model import Claim, Slot, SlotHad
     from reconcile.report.build import Result
     from reconcile.report.model import Report
 
+_DRY: Final = f"{NIGHT} --dry-run"
 _NOT_SHOWN: Final = "the listing after the deletes does not show it as gone"
 
 
@@ -57,16 +59,45 @@ def plan_once(config: Config, world: World, request: Request) -> Report:
 
 def run_once(config: Config, world: World, *, dry_run: bool = False) -> Report:
     """What cron calls: plan, and in mode `auto` apply what no finding stands against."""
-    request = Request(command="run")
+    request = Request(command=_DRY if dry_run else NIGHT)
     with opened(config, world, request.command) as session:
-        planned = make(session, request)
-        result = planned.result
-        remember(session, planned, approved=False)
-        free = config.mode is Mode.AUTO and not dry_run and not (result.blocked or result.asks)
-        due = result.plan.deletes if result.plan and free and not hold.wanted(session) else ()
-        if due:
-            result = _carry_out(session, result, due, by="mode auto")
-        return close(session, result, request)
+        return _run(session, request)
+
+
+def run_slot(
+    config: Config,
+    world: World,
+    moment: datetime,
+    *,
+    dry_run: bool = False,
+    begins: Callable[[Slot | None], None],
+) -> Report | SlotHad:
+    """The same if the slot was not had, under the run lock; else what had it.
+
+    A dry run looks, and takes no slot. `begins` is called before the run does anything, with the
+    run that died over the slot, if one did.
+    """
+    from reconcile import slots
+
+    slot = None if dry_run else slots.taken(moment)
+    request = Request(command=_DRY if dry_run else NIGHT, slot=slot)
+    with opened(config, world, request.command) as session:
+        if had := session.ledger.slot_had(moment, now=session.now()):
+            return had
+        begins(session.ledger.slot(moment))
+        return _run(session, request)
+
+
+def _run(session: Session, request: Request) -> Report:
+    planned = make(session, request)
+    result = planned.result
+    remember(session, planned, approved=False)
+    auto = session.config.mode is Mode.AUTO and request.command == NIGHT
+    free = auto and not (result.blocked or result.asks)
+    due = result.plan.deletes if result.plan and free and not hold.wanted(session) else ()
+    if due:
+        result = _carry_out(session, result, due, by="mode auto")
+    return close(session, result, request)
 
 
 def apply_once(config: Config, world: World, digest: str) -> Report:

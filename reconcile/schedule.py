@@ -1,8 +1,9 @@
-"""APScheduler → run_once: the nights of a machine without cron, such as a container.
+"""APScheduler → run_slot: the nights of a machine without cron, such as a container.
 
 Keeps no state of its own: the schedule comes from the configuration, what is remembered is the
-ledger's, and overlap is prevented by the run lock as everywhere. A night that goes wrong is said
-and the next one comes; a bug of ours ends the process.
+ledger's, and overlap is prevented by the run lock as everywhere. Several machines may do so for one
+state: each slot is run once, by the first that gets the lock, and by another if that one dies. A
+night that goes wrong is said and the next one comes; a bug of ours ends the process.
 """
 
 from __future__ import annotations
@@ -12,138 +13,136 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
 
-from reconcile import notify, run
-from reconcile.errors import ConfigError, ReconcileError
-from reconcile.model import Exit
+from reconcile import notify, run, slots
+from reconcile.errors import LockBusy, ReconcileError
+from reconcile.model import Exit, SlotHad
 from reconcile.report.inert import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconcile.config import Config
+    from reconcile.model import Slot
+    from reconcile.notify import Watch
+    from reconcile.report.model import Report
     from reconcile.session import World
 
-_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""As cron counts them: from Sunday, which is 0 and 7. APScheduler counts from Monday."""
-_LATE: Final = 3600
-"""Seconds that a night may start late (a sleeping machine) and still be run, once."""
+_LATE: Final = timedelta(hours=1)
+"""So late may a night start (a sleeping machine, a lock that is busy) and still be run, once."""
 _LOOK: Final = 0.2
 """Seconds between two looks whether a signal came."""
-_TICK: Final = timedelta(microseconds=1)
+_LOOKS: Final = 10
+"""After so many of them one sees whether a busy lock is free."""
 
 
-# ---------------------------------------------------------------------------- when
+# ---------------------------------------------------------------------------- one night
 
 
-@dataclass(slots=True)
-class Nights(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
-    """The moments at which a wall clock shows what the cron expression says, each once.
+@dataclass(slots=True, kw_only=True)
+class Nights:
+    """The nights of one job, one after the other; each is for the slot that the schedule names."""
 
-    APScheduler would leave a night out when the clock is put forward over it, and run it twice when
-    the clock is put back; this does as cron does. `wall` are triggers in the wall clock's time.
-    """
+    config: Config
+    world: World
+    trigger: slots.Nights
+    waits: bool = False
+    """Whether the lock is busy. A slot that comes meanwhile is not left out: it is the one that is
+    waited for then."""
 
-    zone: ZoneInfo
-    wall: tuple[CronTrigger, ...]
+    def night(self, slot: datetime) -> Exit:
+        """One slot; what goes wrong is said, and the next night comes all the same."""
+        try:
+            with notify.watched(self.config, self.world, for_slot=True) as watch:
+                found = self._found(watch, slot)
+                if not isinstance(found, SlotHad):
+                    watch.ended(found)
+        except ReconcileError as error:
+            where = (f" {problem}." for problem in error.problems)
+            hint = f" Next: {error.hint}" if error.hint else ""
+            _say(f"{error.message}{''.join(where)} {error.consequence}{hint}")
+            return Exit(error.exit_code)
+        if isinstance(found, SlotHad):
+            _say(f"{slots.told(found)} Nothing was done here.")
+            return Exit.CONVERGED
+        _say(f"run {found.run.id}, exit {int(found.exit_code)}: {found.headline}")
+        return found.exit_code
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """The first moment after `previous`, or not before `now` if there was none, in UTC."""
-        after = (previous or now - _TICK).astimezone(UTC)
-        shown = after.astimezone(self.zone).replace(tzinfo=UTC, fold=0)
-        while (later := self._shown(shown + _TICK)) is not None:
-            moment = later.replace(tzinfo=self.zone).astimezone(UTC)
-            if moment > after:
-                return moment
-            shown = later
-        return None
+    def _found(self, watch: Watch, slot: datetime) -> Report | SlotHad:
+        """Run it, once the lock is free; it may have had its run then. Raises LockBusy."""
 
-    def _shown(self, since: datetime) -> datetime | None:
-        """What the wall clock shows at the next night; None if there never is one."""
-        found = (trigger.get_next_fire_time(None, since) for trigger in self.wall)
-        return min(filter(None, found), default=None)
+        def begins(died: Slot | None) -> None:
+            watch.begins()
+            if died:
+                who = f"run {died.run_id}{slots.of_holder(died)}"
+                _say(f"{slots.said(slot)} is taken over from {who}, which came to no end")
 
+        said = None
+        while True:
+            try:
+                return run.run_slot(self.config, self.world, slot, begins=begins)
+            except LockBusy as busy:
+                if watch.begun:
+                    raise
+                if said != slot:
+                    _say(f"{slots.said(slot)} waits. {busy.message}")
+                said = slot
+                self._pause(busy)
+                slot = max(slot, self.trigger.last(self.world.clock()))
+                if self.world.clock() - slot > _LATE:
+                    watch.failed(busy)
+                    raise
 
-def trigger_of(config: Config) -> Nights:
-    """The trigger of `schedule.cron` in `schedule.timezone`; raises ConfigError if it is none."""
-    minute, hour, day, month, weekday = config.schedule.cron.split()
-    # Where both are restricted, cron takes either (crontab(5)); APScheduler would take both.
-    either = day[0] != "*" and weekday[0] != "*"
-    days = [(day, "*"), ("*", weekday)] if either else [(day, weekday)]
-    try:
-        wall = tuple(
-            CronTrigger(
-                minute=minute,
-                hour=hour,
-                day=on_day,
-                month=month,
-                day_of_week=_named(on_weekday),
-                timezone=UTC,
-            )
-            for on_day, on_weekday in days
-        )
-    except ValueError as error:
-        raise _no_cron(f"{error}") from error
-    nights = Nights(ZoneInfo(config.schedule.timezone), wall)
-    if nights.get_next_fire_time(None, datetime(2000, 1, 1, tzinfo=UTC)) is None:
-        raise _no_cron("there is no such day")
-    return nights
-
-
-def _no_cron(why: str) -> ConfigError:
-    return ConfigError(
-        f"schedule.cron is no cron expression: {why}.",
-        hint='write it as five fields, such as "30 2 * * *", then: reconcile schedule',
-    )
-
-
-def _named(weekdays: str) -> str:
-    """A weekday field of cron as APScheduler's list of names; raises ValueError."""
-    if weekdays == "*":
-        return weekdays
-    return ",".join(name for part in weekdays.split(",") for name in _names(part))
+    def _pause(self, busy: LockBusy) -> None:
+        """Before one looks again: the holder may end, or die. Raises LockBusy if a signal came."""
+        self.waits = True
+        try:
+            for _ in range(_LOOKS):
+                if self.world.interrupted():
+                    raise busy
+                self.world.sleep(_LOOK)
+        finally:
+            self.waits = False
 
 
-def _names(part: str) -> list[str]:
-    """`*/2`, `1-5`, `mon-fri`, `0` → the names; the first day up to the last, by the step."""
-    days, _, step = part.partition("/")
-    first, _, last = ("0-6" if days == "*" else days).partition("-")
-    begin, end = _number(first), _number(last or ("6" if step else first))
-    if end < begin and end == 0:  # fri-sun: Sunday ends a week as well as it begins one
-        end = 7
-    every = int(step or 1)
-    if end < begin or every < 1:
-        raise ValueError(f"{part!r} is no range of weekdays")
-    return list(dict.fromkeys(_WEEKDAYS[begin : end + 1 : every]))
+# ---------------------------------------------------------------------------- all nights
 
 
-def _number(weekday: str) -> int:
-    if weekday.lower() in _WEEKDAYS:
-        return _WEEKDAYS.index(weekday.lower())
-    if weekday not in set("01234567"):
-        raise ValueError(f"{weekday!r} is no weekday")
-    return int(weekday)
+class _Hand(ThreadPoolExecutor):  # type: ignore[misc] # APScheduler has no types
+    """Runs one night after the other, and knows for which moment."""
 
+    _slot: datetime
 
-# ---------------------------------------------------------------------------- what
+    def __init__(self, nights: Nights) -> None:
+        super().__init__(1)
+        self._nights = nights
+
+    def night(self) -> None:
+        """The night that is due."""
+        self._nights.night(self._slot)
+
+    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:  # noqa: ANN401 - as above
+        """Called by APScheduler, with a moment, while no night is under way."""
+        self._slot = run_times[-1]
+        super()._do_submit_job(job, run_times)
 
 
 @dataclass(slots=True)
 class _Bugs:
     """Hears from APScheduler what became of a night, and keeps an exception that is our fault."""
 
+    nights: Nights
     found: list[Exception] = field(default_factory=list)
 
     def __call__(self, event: Any) -> None:  # noqa: ANN401 - APScheduler has no types
         """One event of a job."""
         if event.code == EVENT_JOB_ERROR:
             self.found.append(event.exception)
-        else:
+        elif event.code == EVENT_JOB_MISSED or not self.nights.waits:
             _say("a run was left out: the last one had not ended, or this machine was asleep")
 
 
@@ -152,20 +151,20 @@ def run_forever(config: Config, world: World) -> int:
 
     Raises ConfigError for what is no cron expression, and whatever a bug raised in a night.
     """
-    nights, bugs = trigger_of(config), _Bugs()
+    nights = Nights(config=config, world=world, trigger=slots.trigger_of(config))
+    hand, bugs = _Hand(nights), _Bugs(nights)
     logging.getLogger("apscheduler").addHandler(logging.NullHandler())  # the bug is told by us
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone=UTC)
+    scheduler = BackgroundScheduler(executors={"default": hand}, timezone=UTC)
     scheduler.add_listener(bugs, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     scheduler.add_job(
-        night,
-        nights,
-        args=[config, world],
+        hand.night,
+        nights.trigger,
         max_instances=1,
         coalesce=True,
-        misfire_grace_time=_LATE,
+        misfire_grace_time=int(_LATE.total_seconds()),
     )
     scheduler.start()
-    _announce(config, nights, world)
+    _announce(nights)
     while (code := world.interrupted()) is None and not bugs.found:
         world.sleep(_LOOK)
         scheduler.wakeup()  # its own wait stands still while a machine sleeps, and is too long then
@@ -175,26 +174,11 @@ def run_forever(config: Config, world: World) -> int:
     return int(code or Exit.CONVERGED)
 
 
-def _announce(config: Config, nights: Nights, world: World) -> None:
-    moment = nights.get_next_fire_time(None, world.clock())
+def _announce(nights: Nights) -> None:
+    moment = nights.trigger.get_next_fire_time(None, nights.world.clock())
     if moment is not None:
-        shown = moment.astimezone(nights.zone)
-        _say(f"mode {config.mode}, next run {shown:%Y-%m-%d %H:%M %Z}; Ctrl-C ends it")
-
-
-def night(config: Config, world: World) -> Exit:
-    """One run; what goes wrong is said, and the next night comes all the same."""
-    try:
-        with notify.watched(config, world) as watch:
-            report = run.run_once(config, world)
-            watch.ended(report)
-    except ReconcileError as error:
-        where = (f" {problem}." for problem in error.problems)
-        hint = f" Next: {error.hint}" if error.hint else ""
-        _say(f"{error.message}{''.join(where)} {error.consequence}{hint}")
-        return Exit(error.exit_code)
-    _say(f"run {report.run.id}, exit {int(report.exit_code)}: {report.headline}")
-    return report.exit_code
+        shown = moment.astimezone(nights.trigger.zone)
+        _say(f"mode {nights.config.mode}, next run {shown:%Y-%m-%d %H:%M %Z}; Ctrl-C ends it")
 
 
 def _say(line: str) -> None:

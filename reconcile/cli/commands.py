@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconcile.config import Config
+    from reconcile.model import SlotHad
+    from reconcile.notify import Watch
     from reconcile.report.model import Report
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
@@ -253,7 +255,8 @@ def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> 
 @click.option(
     "--only", multiple=True, metavar="NAME", help="With --all: this job; may be repeated."
 )
-@click.option("--resume", is_flag=True, help="With --all: jobs that have not had their slot.")
+@click.option("--resume", is_flag=True, help="Only if no run has come to its end for this slot.")
+@click.option("--slot", metavar="MOMENT", help="With --resume: this slot; else the newest.")
 @click.option(
     "--jobs", "at_once", type=click.IntRange(1, 64), help="With --all: so many at once.  [4]"
 )
@@ -271,32 +274,64 @@ def run(
     full: bool,
     as_json: bool,
     folder: Path | None,
+    resume: bool,
+    slot: str | None,
     **of_all: Any,  # noqa: ANN401 - options of several types
 ) -> int:
     """What cron calls: does what `mode` says."""
     given = {name: value for name, value in of_all.items() if value}
+    if slot and (folder or not resume):
+        raise click.UsageError("--slot is for one job, and says which slot --resume is about.")
     if folder is not None:
         if full or context.find_root().params["trace_path"]:
             raise click.UsageError("--full and --trace are for one job: name it by --config.")
-        return _run_all(folder, given, dry_run=dry_run, quiet=quiet, as_json=as_json)
+        given |= {"dry_run": dry_run, "resume": resume}
+        return _run_all(folder, given, quiet=quiet, as_json=as_json)
     if given:
-        raise click.UsageError("--only, --resume, --jobs, --limit and --report are for --all.")
+        raise click.UsageError("--only, --jobs, --limit and --report are for --all.")
     from reconcile import notify
-    from reconcile import run as runs
     from reconcile.cli.world import finishing_world
+    from reconcile.model import SlotHad
 
     config, world = _config(context), finishing_world()
-    with notify.watched(config, world) as watch:
-        report = runs.run_once(config, world, dry_run=dry_run)
-        watch.ended(report)
-    if quiet and report.is_uneventful:
-        return int(report.exit_code)
-    return _print(report, config, "json" if as_json else "text", full=full)
+    with notify.watched(config, world, for_slot=resume) as watch:
+        found = _run(config, watch, resume=resume, slot=slot, dry_run=dry_run)
+        if not isinstance(found, SlotHad):
+            watch.ended(found)
+    if isinstance(found, SlotHad):
+        return _had(found, quiet=quiet, as_json=as_json)
+    if quiet and found.is_uneventful:
+        return int(found.exit_code)
+    return _print(found, config, "json" if as_json else "text", full=full)
 
 
-def _run_all(
-    folder: Path, given: dict[str, Any], *, dry_run: bool, quiet: bool, as_json: bool
-) -> int:
+def _run(
+    config: Config, watch: Watch, *, resume: bool, slot: str | None, dry_run: bool
+) -> Report | SlotHad:
+    """A run, by hand or for a slot."""
+    from reconcile import run as runs
+
+    if not resume:
+        return runs.run_once(config, watch.world, dry_run=dry_run)
+    from reconcile import slots
+
+    moment = slots.asked(config, watch.world.clock(), slot)
+    return runs.run_slot(
+        config, watch.world, moment, dry_run=dry_run, begins=lambda _died: watch.begins()
+    )
+
+
+def _had(had: SlotHad, *, quiet: bool, as_json: bool) -> int:
+    """That there is nothing to do for a slot."""
+    from reconcile import slots
+    from reconcile.cli import show
+
+    if not quiet or as_json:
+        click.echo(show.as_json(had) if as_json else show.lines([slots.told(had)]))
+    return int(Exit.CONVERGED)
+
+
+def _run_all(folder: Path, given: dict[str, Any], *, quiet: bool, as_json: bool) -> int:
     """All jobs of a folder, and the report of all to stdout."""
     from datetime import timedelta
 
@@ -307,7 +342,7 @@ def _run_all(
 
     if "limit" in given:
         given["limit"] = timedelta(minutes=given["limit"])
-    wish = fleet.Wish(dry_run=dry_run, **given)
+    wish = fleet.Wish(**given)
     with jobs.watching(quiet=quiet) as watcher:
         report, page = fleet.run_all(folder, finishing_world(), wish, watcher)
     code = int(report.exit_code)
@@ -730,6 +765,27 @@ def db_copy(context: click.Context, source: str, target: str) -> int:
 
     config, now = _config(context), real_world().clock()
     click.echo(str(copying.copy(source, target, base=config.base, now=now)))
+    return 0
+
+
+@db.command("mark")
+@click.argument("given", metavar="[ID:COUNT]", required=False)
+@click.pass_context
+def db_mark(context: click.Context, given: str | None) -> int:
+    """Print how often the state was written, as ID:COUNT; or note what another machine printed.
+
+    So a further machine can work with a state on a server: it then notices, too, if that is put
+    back from a backup.
+    """
+    from reconcile.store import lineage
+
+    config = _config(context)
+    url, base, reports = config.state.url, config.base, config.path(config.report.directory)
+    if given is None:
+        click.echo(str(lineage.own(url, base=base, marks=reports)))
+    else:
+        mark = lineage.Mark.of(given)
+        click.echo(lineage.take(url, base=base, marks=reports, given=mark))
     return 0
 
 

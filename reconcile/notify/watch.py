@@ -9,30 +9,44 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconcile.errors import ReconcileError
+from reconcile.errors import LockBusy, ReconcileError
 from reconcile.model import Exit
 from reconcile.notify import ping
 from reconcile.notify.complaint import complain, harmless
-from reconcile.notify.log import logged
+from reconcile.notify.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from reconcile.config import Config
-    from reconcile.notify.log import Log
     from reconcile.notify.metrics import Ended
     from reconcile.report.model import Report
     from reconcile.session import World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Watch:
     """The night that is being watched."""
 
     config: Config
     world: World
     log: Log
+    started: datetime
+    begun: bool = False
+
+    def begins(self) -> None:
+        """A run begins."""
+        self.begun = True
+        ping.ping(self.config.notify.healthcheck_url, "/start")
+        self.log.began()
+
+    def failed(self, error: BaseException) -> None:
+        """It left no report."""
+        self.log.failed(error)
+        url = self.config.notify.healthcheck_url
+        ping.ping(url, "/fail", f"stopped by {type(error).__name__}")
+        _failed(self.config, self.world, error, self.started)
 
     def ended(self, report: Report) -> None:
         """It left a report."""
@@ -42,16 +56,21 @@ class Watch:
 
 
 @contextmanager
-def watched(config: Config, world: World) -> Iterator[Watch]:
-    """Ping the start; and tell of a night that raises, which goes on to whoever called."""
-    url, started = config.notify.healthcheck_url, world.clock()
-    ping.ping(url, "/start")
+def watched(config: Config, world: World, *, for_slot: bool = False) -> Iterator[Watch]:
+    """Ping the start; and tell of a night that raises, which goes on to whoever called.
+
+    Of a run for a slot nothing is told before it `begins`: not that another has had the slot, and
+    not that another is at it now, which `LockBusy` says.
+    """
+    log = Log(config=config, world=world, command="run")
+    watch = Watch(config=config, world=world, log=log, started=world.clock())
+    if not for_slot:
+        watch.begins()
     try:
-        with logged(config, world, "run") as log:
-            yield Watch(config=config, world=world, log=log)
+        yield watch
     except BaseException as error:
-        ping.ping(url, "/fail", f"stopped by {type(error).__name__}")
-        _failed(config, world, error, started)
+        if watch.begun or not isinstance(error, LockBusy):
+            watch.failed(error)
         raise
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from reconcile.errors import ApprovalRefused, StateError
+from reconcile.errors import ApprovalRefused, LockBusy, StateError
 from reconcile.model import LedgerView, Outcome
 from reconcile.store import gates, lineage, purging, rows, tables
 from reconcile.store.engine import located, upsert
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         ProtectionKind,
         ProtectionRecord,
         RunRecord,
+        Slot,
+        SlotHad,
         Status,
         StoredPlan,
         Tombstone,
@@ -69,6 +71,8 @@ class Ledger:
         """Whether something was written since this ledger last noted it in the marks."""
         self._open: Connection | None = None
         """The transaction of a group of entries, while it is written."""
+        self._slot: Slot | None = None
+        """The slot of the run that was begun here."""
         self._writer = self.state.engine(writing=True)
         self._reader = self.state.engine(writing=False)
 
@@ -159,16 +163,46 @@ class Ledger:
 
     # ------------------------------------------------------------------------ runs
 
-    def begin_run(self, *, command: str, mode: str, now: datetime) -> int:
-        """Note that a run began; its number. The first run binds the state to its PBX."""
+    def begin_run(self, *, command: str, mode: str, now: datetime, slot: Slot | None = None) -> int:
+        """Note that a run began; its number. The first run binds the state to its PBX.
+
+        With a slot it is noted in the same breath as the run's, taken over from one that came to no
+        end. Raises LockBusy if one has, which the holder of the run lock can't meet.
+        """
         values = {"command": command, "mode": mode, "pbx_url": self.pbx_url, "started_at": now}
         with self._writing() as connection:
             _, bound = gates.identity(connection, self.state)
             gates.is_of(self.pbx_url, bound, self.state)
             connection.execute(update(tables.state).values(pbx_url=self.pbx_url))
             run_id = _key(connection, tables.run, values | {"digest": "", "headline": ""})
+            if slot:
+                self._take(connection, replace(slot, run_id=run_id), now)
         self._note()
         return run_id
+
+    def _take(self, connection: Connection, slot: Slot, now: datetime) -> None:
+        if had := rows.slot_had(connection, slot.moment, now):
+            raise _overtaken(slot, had.run.id)
+        upsert(connection, tables.slot, [slot])
+        self._slot = slot
+
+    def _still_has_its_slot(self, connection: Connection) -> None:
+        """Pass unless another run took the slot over, as it can once this one lost its lock."""
+        if self._slot is None:
+            return
+        holder = rows.slot(connection, self._slot.moment)
+        if holder and holder.run_id != self._slot.run_id:
+            raise _overtaken(self._slot, holder.run_id)
+
+    def slot(self, moment: datetime) -> Slot | None:
+        """Who took a slot, whatever became of the run."""
+        with self._reading() as connection:
+            return rows.slot(connection, moment)
+
+    def slot_had(self, moment: datetime, *, now: datetime) -> SlotHad | None:
+        """The run that has come to its end for a slot, or since."""
+        with self._reading() as connection:
+            return rows.slot_had(connection, moment, now)
 
     def finish_run(
         self,
@@ -180,7 +214,10 @@ class Ledger:
         headline: str,
         now: datetime,
     ) -> None:
-        """Note how a run ended. Raises StateError unless it is open."""
+        """Note how a run ended.
+
+        Raises StateError unless it is open, LockBusy if another run took its slot over.
+        """
         statement = (
             update(tables.run)
             .where(tables.run.c.id == run_id, tables.run.c.finished_at.is_(None))
@@ -193,6 +230,7 @@ class Ledger:
             )
         )
         with self._writing() as connection:
+            self._still_has_its_slot(connection)
             self._change_one(connection, statement, f"run {run_id} is not open")
 
     def runs(self, *, limit: int | None = None) -> list[RunRecord]:
@@ -242,8 +280,10 @@ class Ledger:
         """Keep what a run learned: all of it or nothing.
 
         A contact that is both claimed and released ends released: the safe reading of the two.
+        Raises LockBusy if another run took this one's slot over.
         """
         with self._writing() as connection:
+            self._still_has_its_slot(connection)
             if accepted:
                 _insert_export(connection, replace(accepted, run_id=run_id))
             upsert(connection, tables.claim, claims)
@@ -489,6 +529,15 @@ _UNCLAIM: Final = delete(tables.claim).where(
     .scalar_subquery()
 )
 """Written for each delete: a statement that is there already is composed once."""
+
+
+def _overtaken(slot: Slot, run_id: int) -> LockBusy:
+    return LockBusy(
+        f"The slot {slot.moment:%Y-%m-%d %H:%M} UTC was taken by run {run_id}: this run has lost"
+        " its lock meanwhile.",
+        hint="nothing: that run goes on; to see it: reconcile history",
+        consequence=_DONE,
+    )
 
 
 def _key(connection: Connection, table: Table, values: Mapping[str, object]) -> int:

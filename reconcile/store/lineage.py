@@ -8,6 +8,10 @@ the state has forgotten something: a protection, an approval that was used, a to
 Only what is committed is noted, by a process that holds the database's write lock. So a mark can
 lag (a process was killed in between) but never lead, and never goes back: no crash and no power cut
 is taken for a restored backup. What can't be noticed: state and marks put back together.
+
+A machine that has no mark of a state can't know whether it was put back, and refuses it. Where
+several machines work with one state, a mark is carried from one that has it, as `ID:COUNT`: by a
+person (`db mark`), or with a job that is run elsewhere (`known`, `carry`).
 """
 
 from __future__ import annotations
@@ -15,17 +19,18 @@ from __future__ import annotations
 import os
 import re
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import or_, select, update
 
-from reconcile.errors import StateError
+from reconcile.errors import StateError, UsageError
 from reconcile.store import gates, rows, tables
 from reconcile.store.engine import located
-from reconcile.store.files import give_name, make_file, make_folder
+from reconcile.store.files import explained, give_name, make_file, make_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -33,9 +38,32 @@ if TYPE_CHECKING:
     from reconcile.store.database import Database
 
 REBIND: Final = "reconcile db rebind"
+MARK: Final = "reconcile db mark"
 JUMP: Final = 1_000_000
 """How far a rebound state is set ahead of all marks: further than the writes that a killed process
 could have made since its last mark. So the state that was lost is older, too, if it turns up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How often a state was written, as far as somebody knows. As a text: `ID:COUNT`."""
+
+    state_id: str
+    serial: int
+
+    def __str__(self) -> str:
+        return f"{self.state_id}:{self.serial}"
+
+    @classmethod
+    def of(cls, text: str) -> Mark:
+        """The mark that a person carried here. Raises UsageError."""
+        found = re.fullmatch(r"(\w+):([0-9]{1,15})", text)
+        if found is None:
+            raise UsageError(
+                f"{text!r} is no mark.",
+                hint=f"{MARK}, on a machine that works with this state, prints one",
+            )
+        return cls(state_id=found[1], serial=int(found[2]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +79,7 @@ class Marks:
     def paths(self) -> tuple[Path, ...]:
         """The files, the one beside the state first."""
         beside = self.state.mark
-        return (beside, self.folder / f"state-{self.state_id}.serial") if self.folder else (beside,)
+        return (beside, _in_reports(self.folder, self.state_id)) if self.folder else (beside,)
 
     def highest(self) -> int | None:
         """The highest count that is noted; None without a mark of this state. Raises OSError."""
@@ -64,31 +92,44 @@ class Marks:
         for path in self.paths:
             noted = _noted(path, self.state_id)
             if noted is None or noted < serial:
-                _write(path, f"{self.state_id} {serial}\n", owner=self.state.owner())
+                mark = Mark(state_id=self.state_id, serial=serial)
+                _write(path, mark, owner=self.state.owner(), passing="new")
+
+
+def _in_reports(folder: Path, state_id: str) -> Path:
+    """The mark that is named by its state: those of several can be in one folder."""
+    return folder / f"state-{state_id}.serial"
 
 
 def _noted(path: Path, state_id: str) -> int | None:
     """What a mark says of this state; None if it says nothing, or is another state's."""
+    found = _read(path)
+    return found.serial if found and found.state_id == state_id else None
+
+
+def _read(path: Path) -> Mark | None:
+    """What a file says; None if it isn't there, or says nothing."""
     try:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     found = re.fullmatch(rb"(\w+) ([0-9]{1,15})\n", text)
-    return int(found[2]) if found and found[1] == state_id.encode() else None
+    return Mark(state_id=found[1].decode(), serial=int(found[2])) if found else None
 
 
-def _write(path: Path, text: str, *, owner: os.stat_result) -> None:
+def _write(path: Path, mark: Mark, *, owner: os.stat_result, passing: str) -> None:
     """Replace the file, durably. What root writes is given to whom the state belongs.
 
-    Only one process at a time is here, so the passing name is always the same and is never litter.
+    Only one process at a time is here for one reason, so the passing name, which says the reason,
+    is always the same and is never litter.
     """
     make_folder(path)
-    partial = path.with_name(f"{path.name}.new")
+    partial = path.with_name(f"{path.name}.{passing}")
     partial.unlink(missing_ok=True)
     make_file(partial)
     try:
         with partial.open("wb") as file:
-            file.write(text.encode())
+            file.write(f"{mark.state_id} {mark.serial}\n".encode())
             file.flush()
             os.fsync(file.fileno())
             if os.geteuid() == 0:
@@ -149,14 +190,22 @@ def is_newest(marks: Marks) -> bool:
     Raises StateError for any other, and OSError for a mark that can't be read.
     """
     standing = _settled(marks)
-    if standing.doubt:
-        raise StateError(
-            f"{standing.doubt}. Claims, protections, freezes, approvals that were used, and "
-            "tombstones of what was deleted since may be missing.",
-            hint=f"put the newest state in its place; if there is none: {REBIND}",
-            code="state_restored",
-        )
+    _pass(standing)
     return standing.noted is not None
+
+
+def _pass(standing: _Standing) -> None:
+    """Raise StateError if this may not be the newest state."""
+    if not standing.doubt:
+        return
+    elsewhere = f"if another machine works with it, take its mark: {MARK}; "
+    first = elsewhere if standing.noted is None else ""
+    raise StateError(
+        f"{standing.doubt}. Claims, protections, freezes, approvals that were used, and "
+        "tombstones of what was deleted since may be missing.",
+        hint=f"{first}put the newest state in its place; if there is none: {REBIND}",
+        code="state_restored",
+    )
 
 
 def _settled(marks: Marks) -> _Standing:
@@ -165,6 +214,75 @@ def _settled(marks: Marks) -> _Standing:
         # Another process may have made the first mark, and counted, between the two looks.
         return _Standing.of(marks)
     return standing
+
+
+# ---------------------------------------------------------------------------- another machine
+
+
+def own(url: str, *, base: Path, marks: Path | None) -> Mark:
+    """The mark of a state that is the newest as far as this machine knows, for another machine.
+
+    Raises StateError for any other.
+    """
+    with closing(located(url, base=base)) as state, state.explained():
+        state_id, _ = gates.admitted(state)
+        standing = _settled(Marks(state=state, state_id=state_id, folder=marks))
+        _pass(standing)
+        return Mark(state_id=state_id, serial=standing.serial)
+
+
+def take(url: str, *, base: Path, marks: Path | None, given: Mark) -> str:
+    """Note on this machine a mark that another machine gave; says what is noted now.
+
+    Raises StateError for the mark of another state, and for a state that is older than it, or than
+    what is noted here.
+    """
+    with closing(located(url, base=base)) as state, state.explained():
+        state_id, _ = gates.admitted(state)
+        if given.state_id != state_id:
+            raise StateError(
+                f"{given} is the mark of another state than {state}.",
+                hint=f"see that state.url is the same on both machines, then there: {MARK}",
+                code="state_mark",
+            )
+        line = Marks(state=state, state_id=state_id, folder=marks)
+        standing = _settled(line)
+        _pass(replace(standing, noted=max(standing.noted or 0, given.serial)))
+        with state.transaction(writing=True) as connection:
+            line.note(connection)
+    return (
+        f"{state} was written {standing.serial:,} times, at least {given.serial:,} of which another"
+        " machine has seen: it is the newest state that is known here.\nNext: reconcile doctor"
+    )
+
+
+def known(url: str, *, base: Path, folder: Path) -> tuple[Mark, ...]:
+    """All that this machine has noted, of whatever state; the database is not asked.
+
+    `folder` is that of the reports. Raises StateError for a mark that can't be read.
+    """
+    with explained(folder), closing(located(url, base=base)) as state:
+        found = (_read(path) for path in (state.mark, *sorted(folder.glob("state-*.serial"))))
+        highest: dict[str, int] = {}
+        for mark in filter(None, found):
+            highest[mark.state_id] = max(mark.serial, highest.get(mark.state_id, 0))
+    return tuple(Mark(state_id=name, serial=serial) for name, serial in sorted(highest.items()))
+
+
+def carry(marks: Iterable[Mark], *, folder: Path) -> None:
+    """Note what another machine has noted, in the folder of the reports; the higher count stays.
+
+    The state is then refused here as it would be there; its database is not asked. One process at a
+    time may do so for one job. Should a run note its own count in that very moment, the mark may
+    lag behind it, and never leads. Raises StateError.
+    """
+    with explained(folder):
+        for mark in marks:
+            path = _in_reports(folder, mark.state_id)
+            noted = _noted(path, mark.state_id)
+            if noted is None or noted < mark.serial:
+                make_folder(path)
+                _write(path, mark, owner=folder.stat(), passing="carried")
 
 
 # ---------------------------------------------------------------------------- rebind

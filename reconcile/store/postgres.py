@@ -22,7 +22,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, text
 
 from reconcile.errors import ConfigError, StateError
 from reconcile.store import files, tables
@@ -324,10 +324,11 @@ class PostgresSchema(Database):
         return missing
 
     def dangling(self, connection: Connection) -> tuple[str, ...]:
-        """See Database; only a superuser could have made one."""
+        """See Database; only a superuser could have made one. An older state has fewer tables."""
+        there = (t for t in tables.metadata.sorted_tables if connection.scalar(_is_there(t)))
         return tuple(
             f"{key.parent.table.name} {row} → {key.column.table.name}"
-            for table in tables.metadata.sorted_tables
+            for table in there
             for key in table.foreign_keys
             for row in connection.scalars(_without_parent(key))
         )
@@ -534,6 +535,10 @@ def _missing(connection: Connection) -> Iterator[str]:
     for wanted, there in ((columns, _COLUMNS), (rules, _RULES)):
         for lacking in sorted(wanted - set(connection.scalars(there))):
             yield f"{lacking} is missing"
+
+
+def _is_there(table: Table) -> Any:  # noqa: ANN401 - a statement
+    return select(func.to_regclass(table.name).is_not(None))
 
 
 def _without_parent(key: ForeignKey) -> Any:  # noqa: ANN401 - a statement

@@ -27,6 +27,7 @@ _POINTING_AT_RUNS: Final = (
     tables.approval.c.run_id,
     tables.approval.c.plan_run_id,
     tables.export.c.run_id,
+    tables.slot.c.run_id,
 )
 
 
@@ -103,7 +104,8 @@ def _doomed(connection: Connection, before: datetime) -> list[int]:
     newest = select(func.max(export.run_id)).where(~export.history)
     latest = select(export.run_id).order_by(export.generated_at.desc()).limit(1)
     busy = select(entry.run_id).where(or_(is_open(), entry.ended_at >= before))
-    needed = {connection.scalar(newest), connection.scalar(latest)}
+    slot = select(tables.slot.c.run_id).order_by(tables.slot.c.moment.desc()).limit(1)
+    needed = set(map(connection.scalar, (newest, latest, slot)))
     needed.update(connection.scalars(busy))
     old = connection.scalars(select(run.id).where(run.started_at < before).order_by(run.id))
     return [run_id for run_id in old if run_id not in needed]

@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from reconcile.model import (
     AcceptedExport,
@@ -22,6 +22,9 @@ from reconcile.model import (
     Probe,
     ProtectionRecord,
     RunRecord,
+    Slot,
+    SlotHad,
+    Status,
     StoredPlan,
     Tombstone,
 )
@@ -33,10 +36,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
-    from reconcile.model import Status
-
 WEEK: Final = timedelta(days=7)
 """How far back the weekly limit counts."""
+
+AHEAD: Final = timedelta(hours=1)
+"""How far the clock of another machine may be ahead; a run that began later than that is by a clock
+that was wrong, and has no slot but the one that it took."""
+NIGHT: Final = "run"
+"""The command whose runs have slots; a dry run is called otherwise."""
 
 T = TypeVar("T")
 
@@ -66,6 +73,37 @@ def runs(
     if status is not None:
         statement = statement.where(tables.run.c.status == status)
     return _all(connection, RunRecord, statement.limit(limit))
+
+
+def slot(connection: Connection, moment: datetime) -> Slot | None:
+    """Who took a slot, whatever became of the run."""
+    found = _all(connection, Slot, select(tables.slot).where(tables.slot.c.moment == moment))
+    return found[0] if found else None
+
+
+def slot_had(connection: Connection, moment: datetime, now: datetime) -> SlotHad | None:
+    """The run that has had a slot: it took it, or a later one, or began after it; and it ended.
+
+    An interrupted or killed run has not come to its end, one that was blocked has. That which took
+    the slot goes before others.
+    """
+    run, taken, until = tables.run.c, tables.slot.c, now + AHEAD
+    ended = (run.command == NIGHT, run.finished_at.is_not(None), run.status != Status.INTERRUPTED)
+    itself = taken.moment == moment
+    later = taken.moment.between(moment, until)
+    since = run.started_at.between(moment, until)
+    statement = (
+        select(*_columns(tables.run, RunRecord), taken.pid, taken.host)
+        .outerjoin_from(tables.run, tables.slot, taken.run_id == run.id)
+        .where(*ended, or_(itself, later, since))
+        .order_by(func.coalesce(itself, False).desc(), run.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        return None
+    record = {field.name: row[field.name] for field in fields(RunRecord)}
+    return SlotHad(moment=moment, run=RunRecord(**record), pid=row["pid"], host=row["host"] or "")
 
 
 def claims(connection: Connection) -> dict[int, Claim]:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The revision of `migrations/` that these tables are; revisions are numbers of four digits."""
 
 
@@ -139,6 +139,17 @@ run = Table(
     Index(None, "plan_digest"),
     sqlite_autoincrement=True,  # the number of a run is the name of its reports: never used twice
 )
+
+slot = Table(
+    "slot",
+    metadata,
+    Column("moment", Moment, primary_key=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False, index=True),
+    Column("pid", Integer, nullable=False),
+    Column("host", Prose, nullable=False),
+)
+"""A moment of the schedule has one run: the primary key is the guard. One that died over it is
+replaced by the run that takes it over."""
 
 export = Table(
     "export",

@@ -13,7 +13,8 @@ from company import SECRET, Company
 from reconcile.errors import ConfigError
 from reconcile.model import Exit
 from reconcile.sandbox import Book, SandboxServer
-from reconcile.schedule import night, trigger_of
+from reconcile.schedule import Nights
+from reconcile.slots import trigger_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 6, 1, 0, 0, tzinfo=BERLIN)
@@ -25,6 +26,13 @@ def company(tmp_path):
         made = Company(server=server, folder=tmp_path)
         made.create_state()
         yield made
+
+
+def night(company):
+    """The night of this moment."""
+    trigger = trigger_of(company.config)
+    nights = Nights(config=company.config, world=company.world(), trigger=trigger)
+    return nights.night(company.now)
 
 
 @pytest.fixture
@@ -121,7 +129,7 @@ def test_what_is_no_cron_expression_is_refused(company, cron):
 def test_a_night_is_a_run_and_is_told_in_one_line(company, capsys, receiver):
     company.settings["notify.healthcheck_url"] = receiver.url
     company.export()
-    assert night(company.config, company.world()) is Exit.CONVERGED
+    assert night(company) is Exit.CONVERGED
     assert capsys.readouterr().err == (
         "reconcile: run 1, exit 0: Nothing to delete among 30 phone-system contacts.\n"
     )
@@ -132,13 +140,13 @@ def test_a_night_that_cannot_be_is_told_and_the_next_one_comes(company, capsys, 
     company.settings["notify.healthcheck_url"] = receiver.url
     company.export()
     (company.folder / "state" / "reconcile.db").unlink()
-    assert night(company.config, company.world()) is Exit.STATE
+    assert night(company) is Exit.STATE
     err = capsys.readouterr().err
     assert "there is no state yet" in err
     assert "Nothing is deleted while that is so. Next: reconcile db upgrade" in err
-    assert receiver.paths == ["/ping/abc/start", "/ping/abc/fail"]
+    assert receiver.paths == ["/ping/abc/fail"]
     company.create_state()
-    assert night(company.config, company.world()) is Exit.CONVERGED
+    assert night(company) is Exit.CONVERGED
 
 
 def test_the_process_says_when_it_runs_and_ends_by_a_signal(office, end):

@@ -40,7 +40,7 @@ def test_a_state_goes_to_a_server_works_there_and_comes_back(office, url):
     assert office("plan", "--json").json["run"]["id"] == 4
     assert office("restore", "--run", 3).code == 0
     backup = office("db", "backup")
-    assert "customer1.0003-" in backup.out
+    assert "customer1.0004-" in backup.out
     assert office("db", "purge", "--contact", leaver["Id"]).code == 0
     checked = office("doctor", "--json").json
     assert {c["name"]: c["state"] for c in checked if c["name"] == "state"} == {"state": "ok"}

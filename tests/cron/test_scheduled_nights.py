@@ -23,8 +23,9 @@ from company import Company
 
 from reconcile.model import Exit
 from reconcile.sandbox import Book, SandboxServer
-from reconcile.schedule import run_forever, trigger_of
+from reconcile.schedule import run_forever
 from reconcile.session import World
+from reconcile.slots import trigger_of
 
 NIGHT = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 SOON = timedelta(milliseconds=300)

@@ -287,7 +287,7 @@ def shown(text: str) -> dict[str, tuple[object, str, int]]:
         state="state.db",
         state_id="1",
         pbx_url=text,
-        revision="0003",
+        revision="0004",
         journal="wal",
         claims=1,
         runs=1,

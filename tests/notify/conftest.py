@@ -14,7 +14,8 @@ from aiosmtpd.smtp import SMTP
 from company import Company
 
 from reconcile.sandbox import Book
-from reconcile.schedule import night
+from reconcile.schedule import Nights
+from reconcile.slots import trigger_of
 
 
 @dataclass
@@ -22,7 +23,8 @@ class Firm(Company):
     """A company whose nights are those of `reconcile schedule`."""
 
     def night(self):
-        return night(self.config, self.world())
+        trigger = trigger_of(self.config)
+        return Nights(config=self.config, world=self.world(), trigger=trigger).night(self.now)
 
     def tell(self, *urls, **notify):
         self.settings["notify.urls"] = list(urls)

@@ -106,6 +106,8 @@ def test_a_file_that_can_not_be_read_is_replaced_and_one_that_can_not_be_written
     assert read(measured)["reconcile_last_run_exit_code",] == 0
     capsys.readouterr()
     measured.settings["notify.metrics_file"] = "nowhere/reconcile.prom"
+    measured.tomorrow()
+    measured.export()
     assert measured.night() is Exit.CONVERGED
     said = capsys.readouterr().err.splitlines()[0]
     assert said.startswith("reconcile: no metrics: ")

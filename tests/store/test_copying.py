@@ -162,7 +162,7 @@ def test_an_older_schema_is_copied_as_it_is_and_upgraded_there(bare, target, rev
     copied = copy(bare, target)
     assert copied.rows["claim"] == len(bare.sql("SELECT * FROM claim"))
     upgraded = target.upgrade()
-    assert (upgraded.from_revision, upgraded.to_revision) == (revision, "0003")
+    assert (upgraded.from_revision, upgraded.to_revision) == (revision, "0004")
     assert target.check().problems == ()
     target.lose()
     target.put_back(upgraded.backup)

@@ -28,7 +28,7 @@ from reconcile.store import files, tables
 def revision(tmp_path):
     """Makes a folder with one more revision, whose upgrade does what is said."""
 
-    def make(body: str, number: int = 4) -> Path:
+    def make(body: str, number: int = 5) -> Path:
         folder = tmp_path / f"more 100% {number}"
         folder.mkdir()
         lines = [f"    {line}" for line in dedent(body).strip().splitlines()]
@@ -103,9 +103,9 @@ def test_alembic_on_its_own_is_told_the_way(tmp_path: Path) -> None:
 
 def test_an_upgrade_creates_the_state_and_says_so(bare) -> None:
     result = bare.upgrade()
-    assert (result.from_revision, result.to_revision, result.backup) == ("", "0003", None)
+    assert (result.from_revision, result.to_revision, result.backup) == ("", "0004", None)
     assert result.changed
-    assert str(result) == f"{bare.name} was created, empty, with schema 0003."
+    assert str(result) == f"{bare.name} was created, empty, with schema 0004."
     [(pbx_url, created_at)] = bare.sql("SELECT pbx_url, created_at FROM state")
     assert (pbx_url, str(created_at)[:19]) == ("", "2026-03-01 02:30:00")
 
@@ -114,7 +114,7 @@ def test_a_second_upgrade_has_nothing_to_do_and_says_so(state) -> None:
     before = state.content()
     result = state.upgrade()
     assert not result.changed
-    assert str(result) == f"{state.name} has schema 0003 already: nothing to do."
+    assert str(result) == f"{state.name} has schema 0004 already: nothing to do."
     assert result.backup is None
     assert state.content() == before
 
@@ -138,7 +138,7 @@ def test_a_state_of_the_first_schema_keeps_everything_but_its_proof(bare) -> Non
         bare.open()
     assert "reconcile db upgrade" in caught.value.hint
     result = bare.upgrade()
-    assert (result.from_revision, result.to_revision) == ("0001", "0003")
+    assert (result.from_revision, result.to_revision) == ("0001", "0004")
     assert [line for line in content(result.backup) if '"probe" VALUES' in line]
     assert bare.check().ok
     with bare.open() as ledger:
@@ -177,7 +177,7 @@ def test_a_state_of_the_second_schema_keeps_everything(bare) -> None:
         connection.executescript((STATES / "0002.sql").read_text("utf-8"))
     before = content(bare.path)
     result = bare.upgrade()
-    assert (result.from_revision, result.to_revision) == ("0002", "0003")
+    assert (result.from_revision, result.to_revision) == ("0002", "0004")
     assert content(result.backup) == before
     assert bare.check().ok
     with bare.open() as ledger:
@@ -200,8 +200,8 @@ def test_an_upgrade_keeps_the_data_and_a_copy_of_what_was(state, revision) -> No
     before = state.content()
     more = revision("op.add_column('claim', sa.Column('note', sa.Text))")
     result = state.upgrade(more)
-    assert (result.from_revision, result.to_revision) == ("0003", "0004")
-    named = f"{state.database.mark.stem}.0003-20260301T023000Z.bak"
+    assert (result.from_revision, result.to_revision) == ("0004", "0005")
+    named = f"{state.database.mark.stem}.0004-20260301T023000Z.bak"
     assert result.backup == state.database.mark.with_name(named)
     assert result.backup.stat().st_mode & 0o777 == 0o600
     assert str(result.backup) in str(result)
@@ -262,7 +262,7 @@ def test_a_revision_that_fails_leaves_the_old_schema_its_number_and_its_data(
         with op.batch_alter_table("export") as batch:
             batch.drop_column("rules")
         """
-    second = revision(f"{dedent(done)}\n{failure}", number=5)
+    second = revision(f"{dedent(done)}\n{failure}", number=6)
     with pytest.raises(error):
         state.upgrade(first, second)
     assert state.content() == before
@@ -270,7 +270,7 @@ def test_a_revision_that_fails_leaves_the_old_schema_its_number_and_its_data(
     state.put_back(copy)
     assert state.content() == before
     state.open().close()
-    assert state.upgrade(first).to_revision == "0004"
+    assert state.upgrade(first).to_revision == "0005"
 
 
 def test_a_first_revision_that_fails_leaves_an_empty_file_that_can_be_upgraded(
@@ -345,8 +345,8 @@ def test_a_backup_stands_beside_the_state_and_never_overwrites(state) -> None:
         ledger.adopt([state.claim(1)])
         copies = [state.backup(), state.backup()]
         assert [copy.name for copy in copies] == [
-            f"{state.database.mark.stem}.0003-20260301T023000Z.bak",
-            f"{state.database.mark.stem}.0003-20260301T023000Z-1.bak",
+            f"{state.database.mark.stem}.0004-20260301T023000Z.bak",
+            f"{state.database.mark.stem}.0004-20260301T023000Z-1.bak",
         ]
         assert {copy.stat().st_mode & 0o777 for copy in copies} == {0o600}
     assert content(copies[0]) == content(copies[1])
@@ -411,7 +411,7 @@ def test_a_check_tells_what_the_state_is_and_changes_nothing(state) -> None:
     result = state.check()
     assert result.ok
     assert (result.state, result.state_id, result.pbx_url) == (state.name, name, state.pbx_url)
-    assert (result.revision, result.journal.split(",")[0]) == ("0003", "wal")
+    assert (result.revision, result.journal.split(",")[0]) == ("0004", "wal")
     assert (result.claims, result.runs, result.unresolved) == (2, 1, 0)
     assert state.content() == before
 
