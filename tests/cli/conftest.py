@@ -7,9 +7,7 @@ import json
 import os
 import signal
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,40 +163,6 @@ def office(tmp_path, shelf):
 @pytest.fixture
 def canary():
     return CANARY
-
-
-@dataclass
-class Receiver:
-    """A health-check service: a real HTTP server that remembers what it was told."""
-
-    url: str
-    pings: list = field(default_factory=list)
-
-    @property
-    def paths(self) -> list[str]:
-        return [path for path, _ in self.pings]
-
-
-@pytest.fixture
-def receiver():
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            found.pings.append((self.path, body.decode()))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found = Receiver(f"http://127.0.0.1:{server.server_address[1]}/ping/abc")
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield found
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -186,3 +186,33 @@ def test_a_bug_in_a_night_ends_the_process(office):
     assert said.code == 1
     assert "a bug stopped this command (TypeError)" in said.err
     assert len(list(broken.glob("reconcile-crash-*.txt"))) == 1
+
+
+def every_moment(trigger, since, until):
+    """All slots from one moment to another, one after the other."""
+    found = [trigger.get_next_fire_time(None, since)]
+    while found[-1] <= until:
+        found.append(trigger.get_next_fire_time(found[-1], until))
+    return found[:-1]
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "*/7 1-3 * * *", "15 2 1 * mon", "0 0 29 2 *"])
+@pytest.mark.parametrize(
+    "day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)]
+)
+def test_the_newest_slot_is_the_last_one_that_came_on_days_when_clocks_are_set_too(
+    company, cron, day
+):
+    company.settings |= {"schedule.cron": cron, "schedule.timezone": "Europe/Berlin"}
+    trigger = trigger_of(company.config)
+    span = 9 * 366 if cron.endswith("29 2 *") else 40
+    every = every_moment(trigger, day - timedelta(days=span), day + timedelta(days=2))
+    for minutes in range(-60, 24 * 60, 13):
+        now = day + timedelta(minutes=minutes)
+        assert trigger.last(now) == max(moment for moment in every if moment <= now)
+    assert trigger.last(every[-1]) == every[-1]
+
+
+def test_a_machine_whose_clock_was_never_set_has_a_slot_too(company):
+    begins = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+    assert trigger_of(company.config).last(begins) == datetime(1970, 1, 1, tzinfo=UTC)

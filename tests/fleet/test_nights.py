@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -120,3 +121,16 @@ def resume_after_it(jobs, leaver):
     assert (lines["fine"].deleted, lines["fine"].page != "") == (1, True)
     assert (lines["slow"].status, lines["slow"].deleted) == ("applied", 0)
     assert report.exit_code == Exit.PBX
+
+
+def test_a_slot_that_was_had_meanwhile_is_told_by_the_job_itself(jobs):
+    """The clock of this process is a day ahead: only the job knows that its slot was had."""
+    server = jobs.add("acme")
+    assert run.run_once(jobs.config("acme"), jobs.world()).exit_code == Exit.CONVERGED
+    asked = len(server.requests)
+    jobs.ahead = timedelta(days=1)
+    report = jobs.run(resume=True)
+    assert ("acme", "began") in jobs.seen.lines
+    [line] = report.jobs
+    assert (line.run, line.status, line.deleted, line.seconds) == (2, "applied", 1, None)
+    assert len(server.requests) == asked
