@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SLOTS = 3
 PATIENCE = 60
-HISTORIES = amount(check=3, prove=100)
+HISTORIES = amount(check=2, prove=60)
 HOUR = timedelta(hours=1)
 DEATH = 0.02
 """How probable it is at each look at the clock."""
