@@ -34,8 +34,6 @@ KILLS = amount(check=2, prove=50)
 PATIENCE = 60
 EVERY = 5
 """Seconds from one slot to the next."""
-LASTS = 1.2
-"""Seconds in which a run is killed, from when it took its slot."""
 HAD = "was run by run"
 """What a scheduler says of a slot that the other had."""
 STUB = f"""
@@ -102,6 +100,17 @@ class Schedulers:
         look = f"{UNDER_WAY} AND run.id > {after}"
         return until(lambda: self.pair.first.sql(look), self.said)[0]
 
+    def lasts(self) -> float:
+        """The seconds that the last whole run took; a run is killed at some moment of as many."""
+        look = "SELECT extract(epoch FROM finished_at - started_at) FROM run"
+        whole = " WHERE finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+        return float(self.pair.first.sql(look + whole)[0][0])
+
+    def goes_on(self, run: int) -> None:
+        """Wait until a run has come to its end since: who left would be too many after a while."""
+        look = f"SELECT 1 FROM run WHERE id >= {run} AND status <> 'interrupted'"  # noqa: S608 - a number
+        until(lambda: self.pair.first.sql(look), self.said)
+
     def kill(self, pid: int, run: int) -> None:
         """Strike down the scheduler that has this run; it is begun again."""
         [name] = [n for n, process in self.processes.items() if process.pid == pid]
@@ -160,8 +169,9 @@ def test_each_slot_is_run_once_though_whoever_runs_is_killed(schedulers, kind) -
     while len(schedulers.killed) < KILLS:
         schedulers.both_up()
         pid, run = schedulers.next_run(run)
-        time.sleep(draw.uniform(0, LASTS))
+        time.sleep(draw.uniform(0, schedulers.lasts()))
         schedulers.kill(pid, run)
+        schedulers.goes_on(run)
         pair.leaves_now()
     schedulers.both_up()
     told = schedulers.said().count(HAD)
