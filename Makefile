@@ -12,7 +12,7 @@ PYTEST_WHOLE := -m pytest --dist worksteal -n $(shell expr $(PROCESSORS) + 2)
 # Proofs of whole runs, and of every case there is. What they go through is measured in the other
 # tests; without the measuring they are half as long.
 WHOLE := $(addprefix tests/,book browser contract crash cron hostile machine manual scenarios secrets simulation \
-  apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
+  fleet/test_engine_killed.py fleet/test_engine_secrets.py apply/test_crash.py core/test_decision_table.py core/test_invariants.py core/test_typed_numbers.py \
   cli/test_sequence.py crm/test_cut.py crm/test_golden.py crm/test_golden_columns.py \
   crm/test_golden_truncation.py crm/test_manifest_cuts.py crm/test_source_queries.py notify/test_process.py \
   pbx/test_against_sandbox.py pbx/test_large.py report/test_html.py report/test_spreadsheet_programs.py \
@@ -81,6 +81,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/deleting.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/small.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/results.py
 
 # What takes too long for a check: all of the tests that it runs in part, and a million cells, read

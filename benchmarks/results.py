@@ -18,6 +18,7 @@ TITLES = {
     "deleting": "500 guarded deletes: the ideal to ours",
     "report": "The files of a report with 20,000 rows",
     "small": "Small and often",
+    "fleet": "A night of many phone systems, 16 jobs at once",
 }
 ASKED = {
     "dry_run": "ours and the floor, in seconds; of memory the bytes, ours and allowed",
@@ -26,6 +27,8 @@ ASKED = {
     "deleting": "seconds that the latency alone would take, and ours",
     "report": "processor seconds of the page and of its run; bytes, memory at most and the text",
     "small": "seconds, ours and what it is compared with",
+    "fleet": "seconds of the whole night, and those that the jobs' own waiting, or the processors"
+    " of the machine (which the sandboxes share), would take if nothing else counted",
 }
 HEAD = """# What the benchmarks measured
 
@@ -53,7 +56,7 @@ def _part(name: str) -> str:
         "|---|---:|---:|---:|---|---|",
         *_rows("", document["found"]),
     ]
-    return "\n".join([*lines, *_steps(document["found"]), ""])
+    return "\n".join([*lines, *_steps(document["found"]), *_noted(document["found"]), ""])
 
 
 def _rows(above: str, found: dict[str, Any]) -> Iterator[str]:
@@ -64,7 +67,7 @@ def _rows(above: str, found: dict[str, Any]) -> Iterator[str]:
             yield from _rows(f"{above}{name}, ", value)
             continue
         budget = " ".join(f"{k} {value[k]:g}" for k in ("at most", "at least") if k in value)
-        kept = "kept" if value["kept"] else "**missed**"
+        kept = {True: "kept", False: "**missed**", None: "noted"}[value["kept"]]
         numbers = f"{value['ours']:,.3f} | {value['other']:,.3f} | {value['ratio']:.2f}"
         yield f"| {above}{name} | {numbers} | {budget} | {kept} |"
 
@@ -75,6 +78,20 @@ def _steps(found: dict[str, Any]) -> Iterator[str]:
         if isinstance(value, dict) and "steps" in value:
             steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in value["steps"].items())
             yield f"\n{size}: {steps}. Most in: {', '.join(value['most in'])}."
+
+
+def _noted(found: dict[str, Any]) -> Iterator[str]:
+    """Of a night of many jobs, what has no ratio."""
+    for what, value in found.items():
+        if isinstance(value, dict) and "phone systems" in found:
+            systems, contacts = found["phone systems"], found["contacts of each"]
+            megabytes = value["bytes at most"] / 2**20
+            alone, processor = value["seconds alone"], value["seconds of a processor alone"]
+            yield (
+                f"\n{what}, {systems} phone systems with {contacts:,} contacts:"
+                f" {value['requests']:,} requests, {megabytes:,.0f} MB of memory at most. A job"
+                f" alone takes {alone:.2f} s, {processor:.2f} s of them a processor's."
+            )
 
 
 def _why() -> list[str]:

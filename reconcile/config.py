@@ -423,6 +423,10 @@ class Config(Document):
             secrecy.keep(url)
         return (*self.notify.urls, *hidden)
 
+    def said(self) -> dict[str, Any]:
+        """The document again, as it was read, with what the defaults said."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"base", "jobs"})
+
     def variables(self) -> frozenset[str]:
         """The environment variables that it names as places of secrets."""
         crm, pbx, notify = self.crm, self.pbx, self.notify

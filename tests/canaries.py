@@ -36,6 +36,8 @@ _PLAIN: Final = (
 )
 """Those of the tests, and the tokens that the sandbox issues."""
 _LEAK: Final = re.compile(b"|".join([_PLAIN, *map(re.escape, _in_base64(b"canary-s"))]))
+BEGINNINGS: Final = (b"canary-", b"sandbox-token-", *_in_base64(b"canary-s"))
+"""One of them stands wherever a secret does: much quicker to look for in much."""
 _EXEMPT: Final[set[Path]] = set()
 _LOOKED_THROUGH: Final[set[Path]] = set()
 

@@ -12,10 +12,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 import sqlalchemy as sa
 
@@ -219,8 +220,18 @@ class Cluster:
     def again(self):
         """The server after it was struck down: what it never wrote to its log is lost."""
         self.process.wait(30)
-        with _serving(self.folder, self.port):
+        with _serving(self.folder, self.port) as (_, self.process):
             yield
+
+    def kill(self) -> None:
+        """SIGKILL, to the server and to each of its processes."""
+        server = psutil.Process(self.process.pid)
+        every = [server, *server.children(recursive=True)]
+        for process in every:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait(30)
+        psutil.wait_procs(every, timeout=30)
 
     def strike_down(self) -> None:
         """Let the server and all its sessions die, with what they have only in memory."""

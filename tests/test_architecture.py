@@ -59,6 +59,8 @@ BRACKETS = {
     "psutil": {"store"},
     "click": {"cli"},
     "apscheduler": {"schedule.py", "slots.py"},
+    "dask": {"fleet"},
+    "distributed": {"fleet"},
     "apprise": {"notify"},
     "prometheus_client": {"notify"},
     "starlette": {"sandbox"},

@@ -264,6 +264,9 @@ def apply(context: click.Context, digest: str, *, full: bool, as_json: bool) -> 
     "--limit", type=click.IntRange(min=1), help="With --all: minutes that a job may take.  [120]"
 )
 @click.option("--report", type=_FILE, help="With --all: the folder of the report of all jobs.")
+@click.option(
+    "--on", metavar="ENGINE", help="With --all: on dask://HOST:PORT, not on this machine."
+)
 @click.pass_context
 def run(
     context: click.Context,
@@ -288,7 +291,7 @@ def run(
         given |= {"dry_run": dry_run, "resume": resume}
         return _run_all(folder, given, quiet=quiet, as_json=as_json)
     if given:
-        raise click.UsageError("--only, --jobs, --limit and --report are for --all.")
+        raise click.UsageError("--only, --jobs, --limit, --report and --on are for --all.")
     from reconcile import notify
     from reconcile.cli.world import finishing_world
     from reconcile.model import SlotHad

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-NAME: Final = "evidence.jsonl.gz"
 _LEVEL: Final = 1
 """Of gzip: 100,000 contacts take 5 MB; a higher one takes longer than the bytes are worth."""
 
@@ -54,7 +53,7 @@ def pack(lines: Iterable[bytes], path: Path) -> None:
 
 def path(directory: Path, run_id: int) -> Path:
     """Where the evidence of a run is, or would be."""
-    return directory / files.folder_name(run_id) / NAME
+    return directory / files.folder_name(run_id) / files.EVIDENCE
 
 
 def has(directory: Path, run_id: int) -> bool:

@@ -19,11 +19,14 @@ from reconcile.report.forms import utf8
 from reconcile.report.model import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
 NAME: Final = "report.json"
 PAGE: Final = "report.html"
+EVIDENCE: Final = "evidence.jsonl.gz"
+CARRIED: Final = (NAME, PAGE, EVIDENCE)
+"""The files of a run; a report from another machine has these and no others."""
 
 
 def check_writable(directory: Path) -> None:
@@ -172,6 +175,41 @@ def last_planned(directory: Path) -> Report | None:
             if found.digest:
                 return found
     return None
+
+
+def latest_run(directory: Path) -> int | None:
+    """The run of the latest report; None if there is none."""
+    found = [run_id for run_id in run_ids(directory) if has(directory, run_id)]
+    return max(found, default=None)
+
+
+def carried(directory: Path, run_id: int, names: Iterable[str] = CARRIED) -> dict[str, bytes]:
+    """By its name, each file of a run's report that there is, for another machine."""
+    folder = path(directory, run_id).parent
+    content = {}
+    for name in names:
+        with suppress(OSError):
+            content[name] = (folder / name).read_bytes()
+    return content
+
+
+def take_in(content: Mapping[str, bytes], directory: Path, run_id: int) -> None:
+    """Have the report of a run that was made elsewhere; what is here of that run stays.
+
+    Raises StateError.
+    """
+    folder = path(directory, run_id).parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in CARRIED:
+            if name in content and not (folder / name).exists():
+                with whole(folder / name) as file:
+                    file.write(content[name])
+        if run_id == latest_run(directory):
+            _point_latest(directory, folder.name)
+    except OSError as error:
+        done = "What the run did stands in the state, and its report on the machine that ran it."
+        raise unwritable(directory, error, consequence=done) from error
 
 
 def prune(directory: Path, *, before: datetime) -> int:

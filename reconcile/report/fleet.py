@@ -41,9 +41,9 @@ WORST: Final = (
 that could not be made, by what was to be read first and by what was to be written next; a night
 that another run or a signal took; a night that needs a person; an ordinary night."""
 
-Ended = Literal["refused", "failed", "killed", "not_begun"]
+Ended = Literal["refused", "failed", "killed", "lost", "not_begun"]
 """How a job ended that left no report: its configuration is wrong, it said why, it could not say
-anything, or a signal came before its turn."""
+anything, the engine that ran it was lost, or something came before its turn."""
 
 
 class JobPart(BaseModel):
@@ -68,6 +68,8 @@ class JobPart(BaseModel):
     """How long it took; None: it was not started now."""
     page: str = ""
     """The address of its own page, seen from the folder of this report."""
+    where: str = ""
+    """On an engine, the machine that had it, and its folder there."""
 
     @property
     def took(self) -> str:
@@ -220,7 +222,8 @@ def render(report: FleetReport, file: IO[str], *, page: str) -> None:
 
 
 def _cells(job: JobPart) -> tuple[str, ...]:
-    what = "\n".join(filter(None, (job.headline, *job.said, job.next)))
+    where = f"On {job.where}." if job.where else ""
+    what = "\n".join(filter(None, (job.headline, *job.said, where, job.next)))
     return (
         job.name,
         str(int(job.exit_code)),

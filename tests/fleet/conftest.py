@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
+import engines
 import psutil
 import pytest
 from canaries import SECRET
@@ -79,12 +80,20 @@ class Fleet:
     """So much later is it each time that somebody looks at the clock."""
     more: dict = field(default_factory=dict)
     """Of the environment."""
+    cluster: object = None
+    """The PostgreSQL that has the states, if a test wants one."""
 
     def path(self, name):
         return self.folder / f"{name}.toml"
 
     def config(self, name):
         return config.load(self.path(name))
+
+    def state(self, name):
+        """What a job on an engine says: its state is on a server, its export in a shared folder."""
+        url = self.cluster.url("fleet", schema=name)
+        exports = self.folder.absolute() / name / "exports" / "*.csv"
+        return f'[state]\nurl = "{url}"\n[crm]\nsource = "{exports}"\n'
 
     def write(self, name, *, url, more=""):
         text = f'[pbx]\nurl = "{url}"\nclient_secret_env = "SECRET_{name.upper()}"\n{more}'
@@ -154,3 +163,14 @@ def jobs(tmp_path):
     (folder / "defaults.toml").write_text(DEFAULTS, "utf-8")
     with ExitStack() as ends:
         yield Fleet(folder=folder, ends=ends)
+
+
+@pytest.fixture
+def engine(tmp_path, cluster, jobs):
+    """An engine without scheduler and workers yet, and an empty database for the states."""
+    cluster.create("fleet")
+    jobs.cluster = cluster
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    with engines.engine(folder) as made:
+        yield made

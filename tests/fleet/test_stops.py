@@ -191,7 +191,7 @@ def test_a_quiet_fleet_speaks_of_what_is_not_ordinary(jobs):
     [
         (["run", "--slot", "2026-11-24T02:30Z"], "says which slot --resume is about"),
         (["run", "--all", "jobs.d", "--resume", "--slot", "2026-11-24T02:30Z"], "is for one job"),
-        (["run", "--jobs", "2", "--only", "x"], "--report are for --all"),
+        (["run", "--jobs", "2", "--only", "x"], "--on are for --all"),
         (["run", "--all", "jobs.d", "--full"], "are for one job"),
         (["--trace", "t.jsonl", "run", "--all", "jobs.d"], "are for one job"),
         (["run", "--all", "nowhere"], "nowhere is no folder of jobs"),
