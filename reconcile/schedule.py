@@ -73,7 +73,10 @@ class Nights:
         return found.exit_code
 
     def _found(self, watch: Watch, slot: datetime) -> Report | SlotHad:
-        """Run it, once the lock is free; it may have had its run then. Raises LockBusy."""
+        """Run it, once the lock is free; it may have had its run then. Raises LockBusy.
+
+        A lock that stays busy is told once an hour, also while slots come more often than that.
+        """
 
         def begins(died: Slot | None) -> None:
             watch.begins()
@@ -81,7 +84,7 @@ class Nights:
                 who = f"run {died.run_id}{slots.of_holder(died)}"
                 _say(f"{slots.said(slot)} is taken over from {who}, which came to no end")
 
-        said = None
+        said, told = None, slot
         while True:
             try:
                 return run.run_slot(self.config, self.world, slot, begins=begins)
@@ -93,8 +96,11 @@ class Nights:
                 said = slot
                 self._pause(busy)
                 slot = max(slot, self.trigger.last(self.world.clock()))
-                if self.world.clock() - slot > _LATE:
+                now = self.world.clock()
+                if now - told > _LATE:
                     watch.failed(busy)
+                    told = now
+                if now - slot > _LATE:
                     raise
 
     def _pause(self, busy: LockBusy) -> None:

@@ -125,6 +125,30 @@ def test_the_next_slot_is_waited_for_when_it_comes(pair, busy, capsys) -> None:
     assert not nights.waits
 
 
+def test_a_lock_that_stays_busy_is_told_each_hour_however_often_slots_come(
+    pair, busy, capsys, receiver
+) -> None:
+    pair.second.settings |= {
+        "schedule.cron": "*/10 * * * *",
+        "notify.healthcheck_url": receiver.url,
+    }
+
+    def asleep(_seconds) -> None:
+        pair.second.ahead += timedelta(seconds=20)
+        if pair.second.ahead > timedelta(hours=2, minutes=30):
+            busy.close()
+
+    pair.second.asleep = asleep
+    assert pair.second.night() is Exit.CONVERGED
+    assert [path for path, _ in receiver.pings] == ["/ping/abc/fail"] * 2 + [
+        "/ping/abc/start",
+        "/ping/abc",
+    ]
+    assert capsys.readouterr().err.count("waits. Another run holds ") == 16
+    with pair.first.ledger() as ledger:
+        assert ledger.slot(pair.first.now + 15 * 10 * MINUTE).run_id == 2
+
+
 def test_a_signal_ends_the_waiting(pair, busy, capsys) -> None:
     def asleep(_seconds) -> None:
         pair.second.stop = Exit.TERMINATED
