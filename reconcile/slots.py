@@ -156,8 +156,8 @@ def _number(weekday: str) -> int:
 def asked(config: Config, now: datetime, named: str | None = None) -> datetime:
     """The slot that a run is asked for: the newest there is, or one that somebody names.
 
-    Raises ConfigError for what is no cron expression, UsageError for a moment that is none or is
-    further ahead than another machine's clock can be.
+    Raises ConfigError for what is no cron expression, UsageError for a moment that is none, is
+    before 1970, or is further ahead than another machine's clock can be.
     """
     if named is None:
         return trigger_of(config).last(now)
@@ -165,9 +165,10 @@ def asked(config: Config, now: datetime, named: str | None = None) -> datetime:
         moment = datetime.fromisoformat(named)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None or moment > now + AHEAD:
+    if moment is None or moment.tzinfo is None or not _EPOCH <= moment <= now + AHEAD:
         raise UsageError(
-            f"{named!r} is no slot: it must be a moment with its time zone, and not in the future.",
+            f"{named!r} is no slot: it must be a moment with its time zone, since 1970 and not in"
+            " the future.",
             hint="reconcile run --resume --slot 2026-11-24T02:30Z",
         )
     return moment.astimezone(UTC)

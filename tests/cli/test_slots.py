@@ -30,7 +30,9 @@ def test_a_slot_is_had_once_and_then_told(office) -> None:
     assert office("run").code == 0
 
 
-@pytest.mark.parametrize("slot", ["2999-01-01T00:00Z", "2026-01-01T02:30", "tonight"])
+@pytest.mark.parametrize(
+    "slot", ["2999-01-01T00:00Z", "0001-01-01T00:00+01:00", "2026-01-01T02:30", "tonight"]
+)
 def test_what_is_no_slot_is_refused(office, slot) -> None:
     office.ready()
     said = office("run", "--resume", "--slot", slot)
