@@ -36,8 +36,8 @@ class Watch:
     begun: bool = False
 
     def begins(self) -> None:
-        """A run begins."""
-        self.begun = True
+        """A run begins; what was waited for its slot is no part of it."""
+        self.begun, self.started = True, self.world.clock()
         ping.ping(self.config.notify.healthcheck_url, "/start")
         self.log.began()
 

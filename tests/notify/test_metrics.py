@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -86,6 +88,19 @@ def test_whatever_stops_a_night_is_its_exit_code(measured, error, code):
     found = read(measured)
     assert found["reconcile_last_run_exit_code",] == code
     assert found["reconcile_last_success_timestamp_seconds",] == 0
+
+
+def test_what_a_run_waited_for_its_slot_is_no_part_of_it(measured):
+    def waits_then_fails():
+        with notify.watched(measured.config, measured.world(), for_slot=True) as watch:
+            measured.now += timedelta(minutes=50)
+            watch.begins()
+            measured.now += timedelta(seconds=7)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        waits_then_fails()
+    assert read(measured)["reconcile_last_run_duration_seconds",] == 7
 
 
 def test_waiting_for_a_person_is_a_success(measured):
