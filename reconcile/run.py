@@ -33,7 +33,7 @@ from reconcile.pbx.client import PbxReader, PbxWriter
 from reconcile.pbx.probe import probe as probe_pbx
 from reconcile.planning import Request, close, make, remember
 from reconcile.session import Session, World, opened
-from reconcile.store.rows import NIGHT
+from reconcile.store.rows import DRY_NIGHT, NIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from reconcile.report.build import Result
     from reconcile.report.model import Report
 
-_DRY: Final = f"{NIGHT} --dry-run"
 _NOT_SHOWN: Final = "the listing after the deletes does not show it as gone"
 
 
@@ -59,7 +58,7 @@ def plan_once(config: Config, world: World, request: Request) -> Report:
 
 def run_once(config: Config, world: World, *, dry_run: bool = False) -> Report:
     """What cron calls: plan, and in mode `auto` apply what no finding stands against."""
-    request = Request(command=_DRY if dry_run else NIGHT)
+    request = Request(command=DRY_NIGHT if dry_run else NIGHT)
     with opened(config, world, request.command) as session:
         return _run(session, request)
 
@@ -80,7 +79,7 @@ def run_slot(
     from reconcile import slots
 
     slot = None if dry_run else slots.taken(moment)
-    request = Request(command=_DRY if dry_run else NIGHT, slot=slot)
+    request = Request(command=DRY_NIGHT if dry_run else NIGHT, slot=slot)
     with opened(config, world, request.command) as session:
         if had := session.ledger.slot_had(moment, now=session.now()):
             return had

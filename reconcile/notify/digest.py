@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from reconcile.model import Outcome, Status, Verdict
 from reconcile.notify.message import Message, theirs
+from reconcile.store.rows import DRY_NIGHT, NIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from reconcile.store.ledger import Ledger
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_NIGHT: Final = "run"
-_COUNTED: Final = frozenset({_NIGHT, "apply"})
+_NIGHTS: Final = frozenset({NIGHT, DRY_NIGHT})
+_COUNTED: Final = _NIGHTS | {"apply"}
 _WELL: Final = frozenset({Status.CLEAN, Status.WAITING, Status.APPLIED})
 _SHOWN: Final = 7
 
@@ -48,10 +49,10 @@ class Week(NamedTuple):
 
 def due(config: Config, report: Report, ledger: Ledger) -> list[Message]:
     """The digest, if this is the first night of a week and there was one before."""
-    if not config.notify.digest or report.run.command != _NIGHT:
+    if not config.notify.digest or report.run.command not in _NIGHTS:
         return []
     earlier = [r for r in ledger.runs() if r.id < (report.run.id or 0) and r.status is not None]
-    night = next((r for r in earlier if r.command == _NIGHT), None)
+    night = next((r for r in earlier if r.command in _NIGHTS), None)
     if night is None:
         return []
     week = Week.of(night.started_at, config)

@@ -43,7 +43,9 @@ AHEAD: Final = timedelta(hours=1)
 """How far the clock of another machine may be ahead; a run that began later than that is by a clock
 that was wrong, and has no slot but the one that it took."""
 NIGHT: Final = "run"
-"""The command whose runs have slots; a dry run is called otherwise."""
+"""The command whose runs have slots."""
+DRY_NIGHT: Final = f"{NIGHT} --dry-run"
+"""The same as a dry run, which has none."""
 
 T = TypeVar("T")
 

@@ -108,6 +108,19 @@ def test_neither_a_plan_by_hand_nor_an_apply_tells_the_week(monday):
     assert len(due(monday)) == 1  # and a plan by hand doesn't use it up
 
 
+def test_dry_runs_each_night_have_their_week(monday):
+    """Who only looks, as an audit, is told too."""
+    with monday.ledger() as ledger:
+        monday.now = datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
+        monday.export(extra=[hired(1)])
+        (told,) = digest.due(monday.config, monday.run(dry_run=True), ledger)
+        assert told.body.startswith("2026-11-23 to 2026-11-29: 1 run on 1 day")
+        monday.now = datetime(2026, 12, 7, 2, 30, tzinfo=UTC)
+        monday.export(extra=[hired(2)])
+        (told,) = digest.due(monday.config, monday.run(dry_run=True), ledger)
+        assert told.body.startswith("2026-11-30 to 2026-12-06: 1 run on 1 day")
+
+
 def test_many_bad_nights_are_counted_and_no_digest_is_wanted(monday):
     for hour in range(9):
         monday.now = datetime(2026, 11, 24, hour, 30, tzinfo=UTC)
