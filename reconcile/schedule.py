@@ -66,6 +66,8 @@ class Nights:
             hint = f" Next: {error.hint}" if error.hint else ""
             _say(f"{error.message}{''.join(where)} {error.consequence}{hint}")
             return Exit(error.exit_code)
+        finally:
+            self.waits = False
         if isinstance(found, SlotHad):
             _say(f"{slots.told(found)} Nothing was done here.")
             return Exit.CONVERGED
@@ -79,10 +81,10 @@ class Nights:
         """
 
         def begins(died: Slot | None) -> None:
+            self.waits = False
             watch.begins()
             if died:
-                who = f"run {died.run_id}{slots.of_holder(died)}"
-                _say(f"{slots.said(slot)} is taken over from {who}, which came to no end")
+                _say(slots.taken_over(slot, died))
 
         said, told = None, slot
         while True:
@@ -91,6 +93,7 @@ class Nights:
             except LockBusy as busy:
                 if watch.begun:
                     raise
+                self.waits = True
                 if said != slot:
                     _say(f"{slots.said(slot)} waits. {busy.message}")
                 said = slot
@@ -105,14 +108,10 @@ class Nights:
 
     def _pause(self, busy: LockBusy) -> None:
         """Before one looks again: the holder may end, or die. Raises LockBusy if a signal came."""
-        self.waits = True
-        try:
-            for _ in range(_LOOKS):
-                if self.world.interrupted():
-                    raise busy
-                self.world.sleep(_LOOK)
-        finally:
-            self.waits = False
+        for _ in range(_LOOKS):
+            if self.world.interrupted():
+                raise busy
+            self.world.sleep(_LOOK)
 
 
 # ---------------------------------------------------------------------------- all nights

@@ -202,6 +202,12 @@ def of_holder(slot: Slot | SlotHad) -> str:
     return f" of process {slot.pid} on {slot.host}" if slot.pid else ""
 
 
+def taken_over(moment: datetime, died: Slot) -> str:
+    """That a slot goes on from a run that died over it, in a sentence."""
+    who = f"run {died.run_id}{of_holder(died)}"
+    return f"{said(moment)} is taken over from {who}, which came to no end"
+
+
 def told(had: SlotHad) -> str:
     """Which run has had a slot, when, and how it ended, in a sentence."""
     run = had.run

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconcile.config import Config
-    from reconcile.model import SlotHad
+    from reconcile.model import Slot, SlotHad
     from reconcile.notify import Watch
     from reconcile.report.model import Report
 
@@ -318,10 +318,13 @@ def _run(
         return runs.run_once(config, watch.world, dry_run=dry_run)
     from reconcile import slots
 
+    def begins(died: Slot | None) -> None:
+        watch.begins()
+        if died:
+            click.echo(f"reconcile: {slots.taken_over(moment, died)}", err=True)
+
     moment = slots.asked(config, watch.world.clock(), slot)
-    return runs.run_slot(
-        config, watch.world, moment, dry_run=dry_run, begins=lambda _died: watch.begins()
-    )
+    return runs.run_slot(config, watch.world, moment, dry_run=dry_run, begins=begins)
 
 
 def _had(had: SlotHad, *, quiet: bool, as_json: bool) -> int:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _STATES: Final = ("without_number", "missing", "matched", "gone")
 _COUNTED: Final = ("matched", "missing", "gone", "without_number")
+_AT_ONCE: Final = 10_000
+"""So many records are made at a time."""
 _KEYED: Final = {"phone": "number", "email": "email"}
 """Canonical column → the kind of key that its values give."""
 
@@ -100,7 +102,8 @@ class _Missing(Sequence[MissingRecord]):
         return next(iter(self[at : at + 1]))
 
     def __iter__(self) -> Iterator[MissingRecord]:
-        return (MissingRecord(**row) for row in self.table.to_pylist())
+        for some in self.table.to_batches(_AT_ONCE):
+            yield from (MissingRecord(**row) for row in some.to_pylist())
 
     @property
     def table(self) -> pa.Table:

@@ -202,8 +202,9 @@ class Crew:
         seconds = (self.world.clock() - process.since).total_seconds()
         out.seek(0)
         text = out.read()
-        with suppress(ValueError):
-            return line_of(job.name, slots.read(text), job.place(self.directory))
+        if self.wish.resume:
+            with suppress(ValueError):
+                return line_of(job.name, slots.read(text), job.place(self.directory))
         part = self._line(job, code, text, said)
         if process.asked:
             minutes = self.wish.limit.total_seconds() / 60

@@ -78,20 +78,22 @@ def upsert(connection: Connection, table: Table, records: Iterable[object]) -> N
     if isinstance(records, Claims):
         value, records = Claims.value, records.rows
     readers = [_reader(value(c.name), c, connection.dialect) for c in table.columns]
-    written, dialect = _written(connection.dialect), connection.dialect
+    dialect = connection.dialect
+    written, at_once = _written(table, dialect)
     insert, replace = _around(table, dialect)
     remaining = iter(records)
-    while batch := list(islice(remaining, BATCH)):
+    while batch := list(islice(remaining, at_once)):
         rows, values = written(table, dialect, [read(batch) for read in readers])
         connection.exec_driver_sql(f"{insert} {rows} {replace}", values)
 
 
-def _written(dialect: Dialect) -> _Written:
+def _written(table: Table, dialect: Dialect) -> tuple[_Written, int]:
+    """And how many rows a statement takes."""
     if dialect.name == "postgresql":
         from reconcile.store import postgres
 
-        return postgres.rows
-    return sqlite.rows
+        return postgres.rows, BATCH
+    return sqlite.rows, sqlite.VARIABLES // len(table.columns)
 
 
 def _around(table: Table, dialect: Dialect) -> tuple[str, str]:

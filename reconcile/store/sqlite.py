@@ -289,6 +289,9 @@ class LockedFile:
 
 # ---------------------------------------------------------------------------- many rows at once
 
+VARIABLES: Final = 999
+"""So many values a statement takes in every SQLite; those since 3.32 take more."""
+
 
 def rows(
     table: Table, dialect: Dialect, columns: list[list[object]]

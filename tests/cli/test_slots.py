@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+from datetime import UTC, datetime
 
 import pytest
 
-from reconcile import slots
+from reconcile import config, slots
+from reconcile.session import state
 
 
 def test_a_slot_is_had_once_and_then_told(office) -> None:
@@ -46,6 +50,17 @@ def test_a_dry_run_has_no_slot_and_is_called_so(office) -> None:
     assert "run --dry-run" in office("history").out
     assert office("run", "--resume").code == 10
     assert "run 3" in office("run", "--resume", "--dry-run").out
+
+
+def test_a_slot_is_taken_over_from_a_run_that_died(office) -> None:
+    office.due()
+    moment = datetime.now(UTC).replace(microsecond=0)
+    with state(config.load(office.config)) as ledger:
+        ledger.begin_run(command="run", mode="auto", now=moment, slot=slots.taken(moment))
+    said = office("run", "--resume", "--slot", moment.isoformat())
+    assert said.code == 10
+    died = f"run 2 of process {os.getpid()} on {socket.gethostname()}"
+    assert f"UTC is taken over from {died}, which came to no end\n" in said.err
 
 
 def test_a_mark_is_carried_to_another_folder(office) -> None:

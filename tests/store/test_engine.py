@@ -192,6 +192,20 @@ def test_an_error_of_the_database_never_quotes_the_values(state) -> None:
     assert "private name" not in str(bug.value)
 
 
+@SQLITE
+def test_a_statement_has_no_more_values_than_every_sqlite_takes(state) -> None:
+    column = tables.claim.c
+    with state.database.transaction(writing=True) as connection:
+        driver = connection.connection.dbapi_connection
+        driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # as before 3.32
+        engine.upsert(connection, tables.claim, [state.claim(n) for n in range(300)])
+        engine.upsert(connection, tables.claim, [state.claim(n, name="Ann") for n in (299, 300)])
+        rows = connection.execute(select(column.contact_id, column.name))
+        found = {row.contact_id: row.name for row in rows}
+    assert list(found) == list(range(301))
+    assert (found[299], found[298] == "Ann") == ("Ann", False)
+
+
 def test_a_time_without_a_zone_is_refused(state) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
     with (
