@@ -33,7 +33,7 @@ def test_a_real_bash_completes_commands_and_options(office):
     registered, command, options = done.stdout.splitlines()
     assert registered == "complete -o nosort -F _reconcile_completion reconcile"
     assert command == "history"
-    of_all = "--all --only --resume --slot --jobs --limit --report"
+    of_all = "--all --only --resume --slot --jobs --limit --report --on"
     assert options == f"--dry-run --quiet --full --json {of_all} --help"
 
 
