@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -31,8 +32,11 @@ def run(*command: str | Path, cwd: Path, **environ: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
+    """Built from a copy: two builds in one tree disturb each other, and what one left the next."""
     out = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", out, ROOT, cwd=out)
+    other = ("tests", "build", "dist", "mutants", "*.egg-info", "__pycache__")
+    tree = shutil.copytree(ROOT, out / "tree", ignore=shutil.ignore_patterns(".*", *other))
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", out, tree, cwd=out)
     (built,) = out.glob("*.whl")
     return built
 
