@@ -182,7 +182,7 @@ class Ledger:
 
     def _take(self, connection: Connection, slot: Slot, now: datetime) -> None:
         if had := rows.slot_had(connection, slot.moment, now):
-            raise _overtaken(slot, had.run.id)
+            raise _overtaken(f"{_said(slot)} was taken by run {had.run.id}")
         upsert(connection, tables.slot, [slot])
         self._slot = slot
 
@@ -191,8 +191,8 @@ class Ledger:
         if self._slot is None:
             return
         holder = rows.slot(connection, self._slot.moment)
-        if holder and holder.run_id != self._slot.run_id:
-            raise _overtaken(self._slot, holder.run_id)
+        if holder is None or holder.run_id != self._slot.run_id:
+            raise _overtaken(f"{_said(self._slot)} is no longer that of run {self._slot.run_id}")
 
     def slot(self, moment: datetime) -> Slot | None:
         """Who took a slot, whatever became of the run."""
@@ -280,16 +280,18 @@ class Ledger:
         """Keep what a run learned: all of it or nothing.
 
         A contact that is both claimed and released ends released: the safe reading of the two.
-        Raises LockBusy if another run took this one's slot over.
+        Raises LockBusy if another run has begun since, as it can once this one lost its lock: what
+        that one, or a person, has changed would be undone.
         """
         with self._writing() as connection:
-            self._still_has_its_slot(connection)
+            if (newest := rows.newest_run(connection)) != run_id:
+                raise _overtaken(f"The newest run is {newest}, not {run_id}")
             if accepted:
                 _insert_export(connection, replace(accepted, run_id=run_id))
             upsert(connection, tables.claim, claims)
             _release(connection, released)
             if plan:
-                self._store_plan(connection, replace(plan, run_id=run_id))
+                connection.execute(_storing(replace(plan, run_id=run_id)))
 
     def adopt(self, claims: Sequence[Claim]) -> None:
         """Claim contacts by hand."""
@@ -302,14 +304,6 @@ class Ledger:
             _release(connection, contact_ids)
 
     # ------------------------------------------------------------------------ plans, approvals
-
-    def _store_plan(self, connection: Connection, plan: StoredPlan) -> None:
-        statement = (
-            update(tables.run)
-            .where(tables.run.c.id == plan.run_id)
-            .values(plan_digest=plan.digest, plan=plan.canonical, planned_at=plan.created_at)
-        )
-        self._change_one(connection, statement, f"there is no run {plan.run_id}")
 
     def plan(self, digest_prefix: str) -> list[StoredPlan]:
         """The stored plans whose digest begins so, the newest first.
@@ -531,10 +525,21 @@ _UNCLAIM: Final = delete(tables.claim).where(
 """Written for each delete: a statement that is there already is composed once."""
 
 
-def _overtaken(slot: Slot, run_id: int) -> LockBusy:
+def _storing(plan: StoredPlan) -> Update:
+    return (
+        update(tables.run)
+        .where(tables.run.c.id == plan.run_id)
+        .values(plan_digest=plan.digest, plan=plan.canonical, planned_at=plan.created_at)
+    )
+
+
+def _said(slot: Slot) -> str:
+    return f"The slot {slot.moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _overtaken(what: str) -> LockBusy:
     return LockBusy(
-        f"The slot {slot.moment:%Y-%m-%d %H:%M} UTC was taken by run {run_id}: this run has lost"
-        " its lock meanwhile.",
+        f"{what}: this run has lost its lock meanwhile.",
         hint="nothing: that run goes on; to see it: reconcile history",
         consequence=_DONE,
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kinds import SQLITE
 from sqlalchemy.exc import IntegrityError
 
-from reconcile.errors import ApprovalRefused, StateError
+from reconcile.errors import ApprovalRefused, LockBusy, StateError
 from reconcile.model import (
     Claim,
     ClaimOrigin,
@@ -267,13 +267,14 @@ def test_the_most_records_are_those_of_a_week_and_since_a_person_approved(
 
 
 def test_what_a_run_learned_is_kept_whole_or_not_at_all(
-    state, ledger: Ledger, plan: StoredPlan
+    state, ledger: Ledger, run_id: int, plan: StoredPlan
 ) -> None:
     ledger.adopt([state.claim(1)])
-    with pytest.raises(IntegrityError):
-        learn(ledger, 77, claims=[state.claim(2)], released=[1], accepted=state.accepted())
-    with pytest.raises(StateError, match="there is no run 77"):
-        learn(ledger, 77, claims=[state.claim(2)], released=[1], plan=plan)
+    changes = {"accepted": state.accepted(), "released": [1], "plan": plan}
+    with pytest.raises(LockBusy, match=f"The newest run is {run_id}, not 77"):
+        learn(ledger, 77, claims=[state.claim(2)], **changes)
+    with pytest.raises(StateError, match="can't hold a text"):
+        learn(ledger, run_id, claims=[state.claim(2), state.claim(3, crm_id="\ud83d")], **changes)
     view = ledger.view(now=state.now)
     assert (list(view.claims), view.last_accepted) == ([1], None)
     assert ledger.plan(plan.digest) == []

@@ -132,6 +132,17 @@ def test_a_run_by_hand_is_never_refused(runs) -> None:
     runs.end(runs.begin())
 
 
+def test_a_run_that_lost_its_lock_learns_nothing_once_another_has_begun(state, runs) -> None:
+    """Also if that one was for no slot: it or a person may have given up a claim since."""
+    late = runs.begin(slot=runs.now)
+    by_hand = runs.begin()
+    learned = {"accepted": None, "claims": [state.claim(1)], "released": (), "plan": None}
+    with pytest.raises(LockBusy, match=f"The newest run is {by_hand}, not {late}: "):
+        runs.ledger.record(late, **learned)
+    assert runs.ledger.view(now=runs.now).claims == {}
+    runs.ledger.record(by_hand, **learned)
+
+
 def test_a_run_that_lost_its_lock_and_its_slot_can_not_end_as_if_it_had_it(state, runs) -> None:
     """Its lock was given to another process, and it didn't notice before it was done."""
     late = runs.begin(slot=runs.now)
