@@ -428,7 +428,7 @@ class Claims(Sequence[Claim]):
         """As any sequence of the same claims."""
         return isinstance(other, Sequence) and [*self] == [*other]
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # what equals a list of its rows has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,7 +130,7 @@ class _Hand(ThreadPoolExecutor):  # type: ignore[misc] # APScheduler has no type
         """The night that is due."""
         self._nights.night(self._slot)
 
-    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:  # noqa: ANN401 - as above
+    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:  # noqa: ANN401 - APScheduler has no types
         """Called by APScheduler, with a moment, while no night is under way."""
         self._slot = run_times[-1]
         super()._do_submit_job(job, run_times)

@@ -321,7 +321,7 @@ def _run(
     def begins(died: Slot | None) -> None:
         watch.begins()
         if died:
-            click.echo(f"reconcile: {slots.taken_over(moment, died)}", err=True)
+            click.echo(slots.taken_over(moment, died), err=True)  # no explanation of an end
 
     moment = slots.asked(config, watch.world.clock(), slot)
     return runs.run_slot(config, watch.world, moment, dry_run=dry_run, begins=begins)

@@ -191,17 +191,12 @@ def _met(
     `ids` are where the CRM's keys stand among the PBX's.
     """
     each = [keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)]
-    if len(each) > _ONE_REGION:  # a number may be the same in several
-        texts = (
-            keys.value.take(pa.array(rows["value"]))
-            for keys, rows in zip(crm_keys, each, strict=True)
-        )
-        each = [
-            rows.assign(value=sides.series(text).array)
-            for rows, text in zip(each, texts, strict=True)
-        ]
+    several = len(each) > _ONE_REGION
+    if several:
+        some = zip(each, crm_keys, strict=True)
+        each = [sides.with_values(rows, keys.value) for rows, keys in some]
     met = pd.concat(each, ignore_index=True)
-    if len(each) > _ONE_REGION:
+    if several:  # a number may be the same in several
         met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
     return met.assign(gone=people["gone"].to_numpy()[met["at"]]).drop(columns="value")
 
@@ -751,7 +746,9 @@ def _shared_only(found: _Found) -> dict[int, Proof]:
     marked = own.assign(carriers=own["id"].map(carriers))
     marked.loc[role & marked["carriers"].isna(), "carriers"] = 0
     marked = marked[marked["at"].isin(marked.loc[marked["carriers"].notna(), "at"])]
-    by_value = found.pbx_keys.values(marked).groupby(["at", "value"])["carriers"].max()
+    by_value = (
+        sides.with_values(marked, found.pbx_keys.value).groupby(["at", "value"])["carriers"].max()
+    )
     only = by_value.isna().groupby("at").any()
     unsure = set(only[~only].index) | found.mute
     candidates = marked[marked["at"].isin(unsure)].dropna(subset="carriers")
@@ -785,7 +782,7 @@ def _unseen(found: _Found) -> dict[int, tuple[str, ...]]:
     """The numbers and addresses of each contact of which the export's keys hold no reading."""
     own = found.pbx_keys.own()
     known = own["id"].isin(found.met["id"])
-    some = found.pbx_keys.values(own[own["at"].isin(own.loc[~known, "at"])])
+    some = sides.with_values(own[own["at"].isin(own.loc[~known, "at"])], found.pbx_keys.value)
     result: dict[int, tuple[str, ...]] = {}
     if some.empty:
         return result

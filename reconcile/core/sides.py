@@ -254,10 +254,10 @@ class Keys:
         return has[self.code]
 
     def _kinds(self, nth: Positions) -> pd.Categorical:
-        kinds_ = kinds(self.kind, len(nth))
+        column = kinds(self.kind, len(nth))
         if self.kind == "number":
-            kinds_[self.is_text()[nth]] = "short"
-        return kinds_
+            column[self.is_text()[nth]] = "short"
+        return column
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,27 +280,26 @@ class PbxKeys:
         coded = [keys.key.dictionary_encode() for keys in folded]
         key = pa.concat_arrays([each.dictionary for each in coded])
         ids = _slices([each.dictionary for each in coded])
-        value, values = (
-            pa.concat_arrays([k.value for k in folded]),
-            _slices(k.value for k in folded),
-        )
+        value = pa.concat_arrays([keys.value for keys in folded])
+        values = _slices([keys.value for keys in folded])
         tables = [
             keys.numbered(values[at].start, each.indices.to_numpy().astype("int64") + ids[at].start)
             for at, (keys, each) in enumerate(zip(folded, coded, strict=True))
         ]
-        kinds = {keys.kind: some for keys, some in zip(folded, ids, strict=True)}
+        of_kind = {keys.kind: some for keys, some in zip(folded, ids, strict=True)}
         role = np.zeros(len(key), dtype="bool")
-        role[kinds["email"]] = text_columns.are_roles(key[kinds["email"]])
-        return cls(pd.concat(tables, ignore_index=True), value, key, kinds, role)
+        role[of_kind["email"]] = text_columns.are_roles(key[of_kind["email"]])
+        return cls(pd.concat(tables, ignore_index=True), value, key, of_kind, role)
 
     def own(self) -> pd.DataFrame:
         """The rows of what a person carries, and may share."""
         return self.table[self.table["kind"].isin(OWN)]
 
-    def values(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows with their values as texts."""
-        texts = self.value.take(pa.array(rows["value"].to_numpy()))
-        return rows.assign(value=series(texts).array)
+
+def with_values(rows: pd.DataFrame, value: pa.Array) -> pd.DataFrame:
+    """The rows with texts in place of the positions where those stand."""
+    texts = value.take(pa.array(rows["value"].to_numpy()))
+    return rows.assign(value=series(texts).array)
 
 
 def _slices(columns: Iterable[pa.Array]) -> list[slice]:

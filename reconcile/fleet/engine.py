@@ -59,10 +59,11 @@ def run(crew: Crew, due: Sequence[Job]) -> list[JobPart]:
     Raises UsageError if there is nobody to run them, and nothing was sent then.
     """
     address = _address(crew.wish.on)
-    parts = [unfit for job in due if (unfit := _unfit(job))]
+    unfit = {job.name: part for job in due if (part := _unfit(job))}
+    parts = list(unfit.values())
     for part in parts:
         crew.watcher.ended(part)
-    fit = [job for job in due if not _unfit(job)]
+    fit = [job for job in due if job.name not in unfit]
     if not fit:
         return parts
     with _connected(crew.wish.on, address) as client:
@@ -240,9 +241,8 @@ class _Engine:
         with suppress(OSError, TimeoutError):
             self.client.run(worker.ask, list(asked), int(code), on_error="ignore")
         for token, one in asked.items():
-            if (
-                one.asked and token not in self._taken
-            ):  # all workers know for a while that it must not begin
+            # All workers have known for a while that it must not begin.
+            if one.asked and token not in self._taken:
                 one.future.cancel()
             one.asked = now
 

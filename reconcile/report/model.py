@@ -182,7 +182,7 @@ class LongList(Sequence[MissingPart], ABC):
         """As any sequence of the same rows."""
         return isinstance(other, Sequence) and [*self] == [*other]
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # what equals a list of its rows has none
 
 
 def _as_it_is(value: object, validate: Callable[[object], Iterable[MissingPart]]) -> object:

@@ -66,22 +66,16 @@ def test_windows_share_a_contact_and_none_asks_for_more_than_100(
     ]
 
 
+@pytest.mark.parametrize(
+    ("windows", "times"),
+    [(r"\$skip=[1-9]", 6), pytest.param(r"\$skip=", 3, id="the first, too: the count has more")],
+)
 def test_pages_are_read_as_many_at_a_time_as_there_are_lanes(
-    pbx: FakePbx, connect: Callable[..., PbxReader], now: datetime
+    pbx: FakePbx, connect: Callable[..., PbxReader], now: datetime, *, windows: str, times: int
 ) -> None:
     pbx.fill(650)
     together = threading.Barrier(3)
-    pbx.hooks("GET", r"\$skip=[1-9]", lambda _seen: together.wait(5) and None, times=6)
-    assert len(connect(pbx, concurrency=3).snapshot(now=now)) == 650
-    assert pbx.most_in_flight == 3
-
-
-def test_the_first_window_is_not_waited_for_where_the_count_says_that_there_are_more(
-    pbx: FakePbx, connect: Callable[..., PbxReader], now: datetime
-) -> None:
-    pbx.fill(650)
-    together = threading.Barrier(3)
-    pbx.hooks("GET", r"\$skip=", lambda _seen: together.wait(5) and None, times=3)
+    pbx.hooks("GET", windows, lambda _seen: together.wait(5) and None, times=times)
     assert len(connect(pbx, concurrency=3).snapshot(now=now)) == 650
     assert pbx.most_in_flight == 3
 
