@@ -209,15 +209,16 @@ def execute(
 
 def _lane(course: _Course, hand: _Hand, goes_on: Callable[[], bool]) -> None:
     """Take one contact after the other, until none is left or something ends it for all."""
-    while goes_on() and (taken := course.take()) is not None:
-        at, decision = taken
-        try:
-            course.note(at, hand.take(decision))
-        except _Stop as stop:
-            course.end(stop)
-            course.note(at, stop.outcome)
-        except BaseException as error:  # noqa: BLE001 - raised again where all lanes have ended
-            course.end(error)
+    try:
+        while goes_on() and (taken := course.take()) is not None:
+            at, decision = taken
+            try:
+                course.note(at, hand.take(decision))
+            except _Stop as stop:
+                course.end(stop)
+                course.note(at, stop.outcome)
+    except BaseException as error:  # noqa: BLE001 - raised again where all lanes have ended
+        course.end(error)
 
 
 class _Course:

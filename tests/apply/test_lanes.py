@@ -49,6 +49,7 @@ class Office:
         self._before, self._after = {}, {}
         self.answered = {}
         self.on_progress = lambda _done: None
+        self.is_interrupted = lambda: self.interrupted
         connection = Connection(
             url=self.server.url, client_id="reconcile", client_secret=SECRET, concurrency=LANES
         )
@@ -144,7 +145,7 @@ class Office:
             plan,
             tools,
             run_id=self.run_id,
-            interrupted=lambda: self.interrupted,
+            interrupted=lambda: self.is_interrupted(),
             progress=lambda done, _all: self.on_progress(done),
         )
         return {o.contact_id: o.outcome for o in self.applied.outcomes}
@@ -410,6 +411,30 @@ def test_a_bug_in_a_lane_is_raised_and_nothing_more_is_sent(office):
     assert {i for method, i in office.wire if method == "DELETE"} <= set(range(CANARY, 10))
     assert not {i for _, i in office.wire} & set(range(14, 30))
     assert None not in office.journal.values()
+
+
+def test_a_bug_between_two_contacts_of_a_lane_is_raised_too(office):
+    def asked():
+        if current_thread() is not main_thread():
+            raise ZeroDivisionError
+        return False
+
+    office.is_interrupted = asked
+    with pytest.raises(ZeroDivisionError):
+        office.apply(*range(CANARY, 30))
+    assert {i for _, i in office.wire} == {CANARY}
+    assert office.journal == {CANARY: Outcome.DELETED}
+
+
+def test_a_bug_in_telling_how_a_stop_was_is_raised_too(office):
+    def progress(done):
+        if done == 2:
+            raise ZeroDivisionError
+
+    office.on_progress = progress
+    office.fail(6, status=403)
+    with pytest.raises(ZeroDivisionError):
+        office.apply(CANARY, 6)
 
 
 def test_a_second_signal_ends_it_at_once_and_no_lane_sends_another_delete(office):
