@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -37,6 +38,8 @@ URL = f"https://pbx-{os.getpid()}.example.com:5001"
 EXPORT = "contacts.csv"
 PAGES = "pages.json"
 PLACES = "places.json"
+_SKIP = re.compile(r"\$skip=([0-9]+)")
+_HEADERS = httpx.Headers()
 _STEP = PAGE_SIZE - 1
 """From one window to the next: each begins with the last contact of the one before."""
 _EMPTY = ("Title", "Department", "Tag", "Mobile2", "Home", "Business2", "Other", "Pager")
@@ -74,24 +77,28 @@ class Pages:
 
     def __init__(self, folder: Path, connection: Connection) -> None:
         self.connection = connection
-        self._path = folder / PAGES
+        self._file = (folder / PAGES).open("rb")
         self._places: dict[str, int] = json.loads((folder / PLACES).read_text("utf-8"))
+        begins = [at for name, at in self._places.items() if name != "count"]
+        self._ends = dict(pairwise([*begins, self._file.seek(0, os.SEEK_END)]))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
     def get(self, target: str, *, expected: object = ()) -> Reply:
         """The page from there on, or how many there are."""
         del expected
-        skip = re.search(r"\$skip=([0-9]+)", target)
+        skip = _SKIP.search(target)
         body = self._from(int(skip[1])) if skip else self._document([])
-        return Reply(status=200, headers=httpx.Headers(), body=body)
+        return Reply(status=200, headers=_HEADERS, body=body)
 
     def _from(self, position: int) -> bytes:
         within = position % _STEP
         place = self._places.get(str(position - within))
         if place is None:
             return self._document([])
-        with self._path.open("rb") as file:
-            file.seek(place)
-            body = file.readline()
+        body = os.pread(self._file.fileno(), self._ends[place] - place, place)
         return self._document(json.loads(body)["value"][within:]) if within else body
 
     def _document(self, value: list[object]) -> bytes:
@@ -104,7 +111,13 @@ class RecordedReader(PbxReader):
     def __init__(self, folder: Path, connection: Connection) -> None:
         super().__init__(connection)
         self.session.version = "20.0.9.995"
-        self._listing = Listing(cast("Session", Pages(folder, connection)))
+        self._pages = Pages(folder, connection)
+        self._listing = Listing(cast("Session", self._pages))
+
+    def close(self) -> None:
+        """Let go of the file, too."""
+        self._pages.close()
+        super().close()
 
 
 @contextmanager

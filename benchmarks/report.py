@@ -85,7 +85,7 @@ def _run(folder: Path) -> dict[str, float]:
     if not report.digest:
         raise SystemExit(f"{report.headline} {report.findings}")
     files.put(report, folder / REPORT)
-    steps = {step: samples.share(name) * whole for step, name in STEPS.items()}
+    steps = {step: samples.below(name) for step, name in STEPS.items()}
     return {"whole": whole, "rows": float(len(report.contacts)), **steps}
 
 

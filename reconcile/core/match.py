@@ -44,8 +44,6 @@ VERSION: Final = "2"
 
 _COMMON: Final = 50
 """So many carriers of one key with the same word in their names: the word tells nobody apart."""
-_ONE_REGION: Final = 3
-"""Keys of numbers, of addresses, and of names with companies; more if there are more regions."""
 _SPELLINGS: Final = 4
 """So many names may be those of one person."""
 _SHOWN: Final = 5
@@ -191,14 +189,10 @@ def _met(
     `ids` are where the CRM's keys stand among the PBX's.
     """
     each = [keys.shared(known) for keys, known in zip(crm_keys, ids, strict=True)]
-    several = len(each) > _ONE_REGION
-    if several:
-        some = zip(each, crm_keys, strict=True)
-        each = [sides.with_values(rows, keys.value) for rows, keys in some]
     met = pd.concat(each, ignore_index=True)
-    if several:  # a number may be the same in several
-        met = met.drop_duplicates(["at", "value", "id"], ignore_index=True)
-    return met.assign(gone=people["gone"].to_numpy()[met["at"]]).drop(columns="value")
+    # A key may be that of two spellings, or of a number as it is read for two regions.
+    met = met[~sides.repeated(met["at"].to_numpy(), met["id"].to_numpy())]
+    return met.assign(gone=people["gone"].to_numpy()[met["at"]])
 
 
 def _mark_shared(
@@ -464,26 +458,36 @@ def _key_pairs(
     """
     alive = met.loc[~met["gone"], ["at", "id", "shared"]].rename(columns={"at": "row"})
     own, shared = alive[~alive["shared"]], alive[alive["shared"]]
-    place, whose = sides.joined(pbx_keys["id"].to_numpy(), own["id"].to_numpy())
-    by_own = pd.DataFrame({"place": place, "row": own["row"].to_numpy()[whose], "shared": False})
-    few = pbx_keys.loc[pbx_keys["id"].isin(shared["id"]), ["at", "id", "kind"]]
+    each = ~sides.repeated(pbx_keys["at"].to_numpy(), pbx_keys["id"].to_numpy())
+    few = pbx_keys.loc[each & pbx_keys["id"].isin(shared["id"]), ["at", "id", "kind"]]
     ours, theirs = _Carriers.of(few, "at", contacts), _Carriers.of(shared, "row", people)
     telling = ours.telling(theirs)
-    which, whose = map(np.concatenate, zip(*ours.meeting(theirs, telling), strict=True))
-    row = shared["row"].to_numpy()[whose]
-    told = pd.DataFrame({"place": few.index.to_numpy()[which], "row": row, "shared": True})
+    told = _told(few.index.to_numpy(), shared["row"].to_numpy(), ours.meeting(theirs, telling))
     is_mute = few["kind"].isin(sides.OWN).to_numpy(copy=True)
     is_mute[ours.carrier[telling]] = False
-    pairs = _keyed(pd.concat([by_own, told], ignore_index=True), pbx_keys)
+    by_own = _by_own(np.flatnonzero(each), pbx_keys, own)
+    pairs = pd.concat([_keyed(by_own, pbx_keys, shared=False), _keyed(told, pbx_keys, shared=True)])
     return pairs, frozenset(few.loc[is_mute, "at"].tolist())
 
 
-def _keyed(found: pd.DataFrame, pbx_keys: pd.DataFrame) -> pd.DataFrame:
-    """Pairs, each once by a key; `place` is where that stands among the PBX's."""
-    place = found["place"].to_numpy()
-    pairs = found.assign(at=pbx_keys["at"].to_numpy()[place], id=pbx_keys["id"].to_numpy()[place])
-    pairs = pairs[~pairs.duplicated(["at", "row", "id"])]
-    return pairs.assign(kind=pbx_keys["kind"].array.take(pairs["place"].to_numpy()))[list(_PAIR)]
+def _by_own(place: NDArray[np.int64], pbx_keys: pd.DataFrame, own: pd.DataFrame) -> _Rows:
+    """Where of those places the PBX has a key that only one person has; and that one's row."""
+    which, whose = sides.joined(pbx_keys["id"].to_numpy()[place], own["id"].to_numpy())
+    return place[which], own["row"].to_numpy()[whose]
+
+
+def _told(places: NDArray[np.int64], rows: NDArray[np.int64], meeting: Iterable[_Rows]) -> _Rows:
+    """Places and rows that meet, each two once: most do by their name and by a word of it."""
+    which, whose = map(np.concatenate, zip(*meeting, strict=True))
+    once = ~sides.repeated(which, whose)
+    return places[which[once]], rows[whose[once]]
+
+
+def _keyed(found: _Rows, pbx_keys: pd.DataFrame, *, shared: bool) -> pd.DataFrame:
+    """Pairs by a key; it is told by where it stands among the PBX's."""
+    place, row = found
+    columns = {name: pbx_keys[name].array.take(place) for name in ("at", "kind", "id")}
+    return pd.DataFrame({**columns, "row": row, "shared": shared}, columns=[*_PAIR])
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,7 +547,8 @@ def _judged(pairs: pd.DataFrame, people: pd.DataFrame, contacts: pd.DataFrame) -
     """Pairs with the agreement of their names and companies, and their strength (0: no proof)."""
     at, row = (pairs[name].to_numpy(dtype="int64") for name in ("at", "row"))
     link = at * max(1, len(people)) + row  # often by four keys
-    first, both = ~pd.Index(link).duplicated(), pd.factorize(link)[0]
+    both = pd.factorize(link)[0]
+    first = np.diff(np.maximum.accumulate(both), prepend=-1) > 0  # a new one has the next number
     found = _compared(contacts, at[first], people, row[first])
     agreed, same_company, same_first = found[0][both], found[1][both], found[2][both]
     rank = pairs["kind"].cat.codes.to_numpy().astype("int64")

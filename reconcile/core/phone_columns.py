@@ -53,6 +53,8 @@ _LONGEST: Final = 17
 _ROUND: Final = 1_000_000
 _SERIES: Final = ("12345678901234567890", "9876543210")
 _SHORTEST_SERIES: Final = 6
+AT_ONCE: Final = 1 << 18
+"""So many cells are read at a time: what stands between is made in memory that was used before."""
 _PLACEHOLDERS: Final = np.array(
     sorted(
         {int(digit * n) for digit in "0123456789" for n in range(1, 19)}
@@ -70,6 +72,14 @@ def keys_or_text(cells: pa.Array, region: str, *, outside_prefix: str = "") -> p
     together, in the order in which `phones.keys_or_text` gives them; the cells in their own.
     """
     cells = _flat(cells)
+    blocks = range(0, max(1, len(cells)), AT_ONCE)
+    return pa.concat_tables(
+        _block(cells.slice(start, AT_ONCE), start, region, outside_prefix) for start in blocks
+    )
+
+
+def _block(cells: pa.Array, start: int, region: str, outside_prefix: str) -> pa.Table:
+    """Those of some cells, of which the first has that position."""
     text = pc.ascii_trim_whitespace(cells)
     plain = _is_plain(text)
     at = np.flatnonzero(plain)
@@ -77,11 +87,12 @@ def keys_or_text(cells: pa.Array, region: str, *, outside_prefix: str = "") -> p
     found = _readings(text, region, outside_prefix)
     bare = _texts(text, found)
     slow = np.flatnonzero(~plain)
-    return _ordered(
+    keys = _ordered(
         _Keys(at[found.at], found.rank, found.key),
         _Keys(at[bare.at], bare.rank, bare.key),
         _one_by_one(slow, cells.take(pa.array(slow)), region, outside_prefix),
     )
+    return keys.set_column(0, "cell", pa.array(keys["cell"].to_numpy() + start))
 
 
 @dataclass(frozen=True, slots=True)

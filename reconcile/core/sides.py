@@ -92,6 +92,11 @@ def runs(starts: Positions, counts: Positions) -> tuple[Positions, Positions]:
     return run, np.arange(len(run)) + (starts - before)[run]
 
 
+def repeated(one: Positions, other: Positions) -> Mask:
+    """Which pairs of positions have stood before."""
+    return np.asarray(pd.Index(one * (1 + other.max(initial=0)) + other).duplicated(), "bool")
+
+
 def joined(ours: Positions, theirs: Positions) -> tuple[Positions, Positions]:
     """Where equal numbers stand in both, each of ours with each of theirs, in our order."""
     ours, theirs = _small(ours, theirs)
@@ -207,31 +212,28 @@ class Keys:
     ) -> Keys:
         """`coded` are the values of the cells as a dictionary, `at` whose they are."""
         code = coded.indices.to_numpy().astype("int64")
-        first = ~pd.Index(at * max(1, len(coded.dictionary)) + code).duplicated()
+        first = ~repeated(at, code)
         return cls(kind, at[first], code[first], coded.dictionary, owner, key)
 
     def carriers(self, some: Mask | None = None) -> Positions:
         """Positions that have a key, or one of some keys; they may repeat."""
         return self.at[self._cells_with(some)]
 
-    def table(self) -> pd.DataFrame:
-        """Unfolded: at, kind; `value` and `nth`, the positions in `value` and in `key`."""
-        return self._table(slice(None))
-
     def numbered(self, start: int, ids: Positions) -> pd.DataFrame:
-        """Unfolded: at, kind; `value`, counted from a start on; and each key's id of these."""
-        rows = self.table()
-        return rows.assign(value=rows["value"] + start, id=ids[rows.pop("nth").to_numpy()])
+        """Unfolded: at, kind; the position in `value`, counted from a start on; and the key's id.
+
+        `ids` are those of the keys.
+        """
+        at, code, nth = self.unfolded(slice(None))
+        columns = {"at": at, "kind": self._kinds(nth), "value": code + start, "id": ids[nth]}
+        return pd.DataFrame(columns, copy=False)
 
     def shared(self, ids: Positions) -> pd.DataFrame:
-        """Unfolded, what the other side has, too; `ids` and `id` are the keys' positions there."""
-        rows = self._table(self._cells_with(ids != UNKNOWN))
-        rows["id"] = ids[rows.pop("nth").to_numpy()]
-        return rows[rows["id"] != UNKNOWN]
-
-    def _table(self, cells: Mask | slice) -> pd.DataFrame:
-        at, code, nth = self.unfolded(cells)
-        return pd.DataFrame({"at": at, "kind": self._kinds(nth), "value": code, "nth": nth})
+        """Unfolded, what the other side has, too: at, kind, and its id there, which `ids` are."""
+        at, _, nth = self.unfolded(self._cells_with(ids != UNKNOWN))
+        both = ids[nth] != UNKNOWN
+        at, nth = at[both], nth[both]
+        return pd.DataFrame({"at": at, "kind": self._kinds(nth), "id": ids[nth]}, copy=False)
 
     def unfolded(self, cells: Mask | slice) -> tuple[Positions, Positions, Positions]:
         """A row for each key of those cells: whose it is, the value, and the key's position."""

@@ -145,7 +145,7 @@ class Office:
             plan,
             tools,
             run_id=self.run_id,
-            interrupted=lambda: self.is_interrupted(),
+            interrupted=self.is_interrupted,
             progress=lambda done, _all: self.on_progress(done),
         )
         return {o.contact_id: o.outcome for o in self.applied.outcomes}

@@ -47,6 +47,16 @@ def test_the_quirks_are_read_the_same_way_in_columns(region, prefix):
     assert by_cell(CELLS, region, prefix) == one_by_one(CELLS, region, prefix)
 
 
+def test_a_column_too_long_to_be_read_at_once_is_read_the_same_way():
+    many = ["030 1234567"] * phone_columns.AT_ONCE
+    found = by_cell([*CELLS, *many, *CELLS], "DE")
+    assert found == [
+        *one_by_one(CELLS, "DE"),
+        *[("+49301234567",)] * len(many),
+        *found[: len(CELLS)],
+    ]
+
+
 @pytest.mark.parametrize("region", [*REGIONS, "", "XX"])
 def test_numbers_of_every_region_are_read_the_same_way_in_columns(region):
     cells = [typed(Random(seed), region) for seed in range(25)]  # noqa: S311 - cells

@@ -136,8 +136,12 @@ def keys_of(crm, region="DE"):
     return [
         (kind, at, keys.value[value].as_py(), keys.key[nth].as_py())
         for keys in found
-        for kind, at, value, nth in rows(keys.table(), "kind", "at", "value", "nth")
+        for kind, at, value, nth in rows(unfolded(keys), "kind", "at", "value", "id")
     ]
+
+
+def unfolded(keys):
+    return keys.numbered(0, np.arange(len(keys.key)))
 
 
 def texts_of(keys):
@@ -257,16 +261,33 @@ def test_only_what_the_other_side_has_is_unfolded():
     keys = folded()
     pbx = b.pbx({"Id": 1, "Email": "c@x.de"}, {"Id": 2, "Email": "b@x.de", "Home": "21"})
     (ids,) = sides.found([keys], sides.pbx_keys(pbx, sides.contacts(pbx), "DE", ""))
-    assert rows(keys.shared(ids), "at", "kind", "value", "id") == [
-        (0, "email", 0, 2),
-        (1, "email", 0, 2),
-        (2, "email", 1, 1),
+    assert rows(keys.shared(ids), "at", "kind", "id") == [
+        (0, "email", 2),
+        (1, "email", 2),
+        (2, "email", 1),
     ]
 
 
 def test_a_cell_that_a_record_has_twice_counts_once():
     crm = b.crm({"id": "1", "phone": "030 1234567", "mobile": "030 1234567"}, {"id": "2"})
     assert [(at, key) for _, at, _, key in keys_of(crm)] == [(0, "+49301234567")]
+
+
+def test_values_and_keys_are_counted_from_where_they_begin_on_the_other_side():
+    some = folded().numbered(10, np.array([7, 5, 6]))
+    assert rows(some, "at", "kind", "value", "id") == [
+        (0, "email", 10, 7),
+        (0, "email", 10, 5),
+        (1, "email", 10, 7),
+        (1, "email", 10, 5),
+        (2, "email", 11, 6),
+    ]
+
+
+def test_pairs_that_have_stood_before():
+    one, other = np.array([1, 0, 1, 0, 1]), np.array([0, 1, 0, 2, 2])
+    assert sides.repeated(one, other).tolist() == [False, False, True, False, False]
+    assert sides.repeated(one[:0], other[:0]).tolist() == []
 
 
 def test_numbers_that_are_compared_as_text_are_known():
