@@ -51,7 +51,7 @@ def reconcile(*arguments: str, codes: tuple[int, ...] = (0,)) -> dict[str, float
     return process(command, *arguments, codes=codes, **{VARIABLE: "sandbox-secret"})
 
 
-def _night(rounds: int) -> dict[str, float | bool]:
+def _night(rounds: int) -> dict[str, float | bool | None]:
     """The run of an office where everybody has matched the night before."""
     with tempfile.TemporaryDirectory() as folder:
         office, home = Path(folder), Path.cwd()

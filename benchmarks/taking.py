@@ -61,14 +61,14 @@ def medians(rounds: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 def ratio(
     what: str, ours: float, other: float, *, at_most: float = 0.0, at_least: float = 0.0
-) -> dict[str, float | bool]:
-    """Print both, their ratio and its budget; gives all of it for the results."""
+) -> dict[str, float | bool | None]:
+    """Print both, their ratio and its budget, if any; gives all of it for the results."""
     found = ours / other
-    kept = found <= at_most if at_most else found >= at_least
-    said = "" if kept else "; MISSED"
-    budget = f"at most {at_most:g}" if at_most else f"at least {at_least:g}"
-    print(f"  {what:<24} {ours:9.3f} to {other:9.3f}: {found:6.2f} ({budget}{said})")
-    limit = {"at most": at_most} if at_most else {"at least": at_least}
+    limit = {name: n for name, n in (("at most", at_most), ("at least", at_least)) if n}
+    kept = (found <= at_most if at_most else found >= at_least) if limit else None
+    said = "; MISSED" if kept is False else ""
+    budget = "".join(f" ({name} {n:g}{said})" for name, n in limit.items())
+    print(f"  {what:<24} {ours:9.3f} to {other:9.3f}: {found:6.2f}{budget}")
     return {"ours": ours, "other": other, "ratio": found, **limit, "kept": kept}
 
 
