@@ -11,7 +11,6 @@ import os
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
@@ -20,7 +19,6 @@ import httpx
 from books import aged, contacts, people
 
 from reconcile import config, session
-from reconcile.pbx.client import PbxReader
 from reconcile.pbx.listing import Listing
 from reconcile.pbx.odata import PAGE_SIZE
 from reconcile.pbx.transport import Reply
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from reconcile.pbx.client import PbxReader
     from reconcile.pbx.connection import Connection
     from reconcile.pbx.session import Session
 
@@ -105,21 +104,6 @@ class Pages:
         return json.dumps({"@odata.count": self._places["count"], "value": value}).encode()
 
 
-class RecordedReader(PbxReader):
-    """Lists what is on disk."""
-
-    def __init__(self, folder: Path, connection: Connection) -> None:
-        super().__init__(connection)
-        self.session.version = "20.0.9.995"
-        self._pages = Pages(folder, connection)
-        self._listing = Listing(cast("Session", self._pages))
-
-    def close(self) -> None:
-        """Let go of the file, too."""
-        self._pages.close()
-        super().close()
-
-
 @contextmanager
 def opened(folder: Path) -> Iterator[session.Session]:
     """The parts of a run in that folder, with an empty state if it has none."""
@@ -132,6 +116,8 @@ def opened(folder: Path) -> Iterator[session.Session]:
     )
     migrate.upgrade(settings.state.url, base=settings.base, now=world.clock())
     with session.opened(settings, world, "plan") as parts:
-        reader = RecordedReader(folder, parts.connection)
-        yield replace(parts, reader=reader)
-        reader.close()
+        pages, reader = Pages(folder, parts.connection), cast("PbxReader", parts.reader)
+        reader.session.version = "20.0.9.995"
+        reader._listing = Listing(cast("Session", pages))  # noqa: SLF001 - all else stays real
+        yield parts
+        pages.close()

@@ -22,8 +22,8 @@ TITLES = {
 }
 ASKED = {
     "dry_run": "ours and the floor, in seconds; of memory the bytes, ours and allowed",
-    "against_peers": "processor seconds, plain pandas and ours, or the floor; by the clock, ours and"
-    " the script",
+    "against_peers": "processor seconds, plain pandas and ours, or the floor; by the clock, ours"
+    " and the script",
     "listing": "seconds that the latency alone would take, and ours",
     "deleting": "seconds that the latency alone would take, and ours",
     "report": "processor seconds of the page and of its run; bytes, memory at most and the text",
