@@ -251,6 +251,12 @@ def test_all_lanes_are_used_and_never_more(office):
     assert office.peak <= LANES
 
 
+def test_two_lanes_are_two(office):
+    office.in_hand_first(7)
+    assert set(office.apply(CANARY, 6, 7, lanes=2).values()) == {Outcome.DELETED}
+    assert (office.applied.interrupted, office.applied.stopped) == (False, "")
+
+
 def test_a_slow_answer_holds_up_one_lane_only_and_the_plan_keeps_its_order(office):
     office.before("GET", 6, until(office.answer("DELETE", 12)))
     outcomes = office.apply(*range(CANARY, 13))
@@ -272,6 +278,8 @@ def test_at_each_delete_its_own_tombstone_and_intent_are_on_disk(office):
     office.apply(*leavers)
     assert buried == dict.fromkeys(leavers, (1, 1))
     assert office.journal == dict.fromkeys(leavers, Outcome.DELETED)
+    ends = {action.ended_at for action in office.ledger.actions(run_id=office.run_id)}
+    assert ends == {office.company.now}
 
 
 # ------------------------------------------------------------------ how all of them end
@@ -280,7 +288,7 @@ def test_at_each_delete_its_own_tombstone_and_intent_are_on_disk(office):
 def test_a_stop_in_one_lane_lets_no_delete_of_another_out(office):
     stopped = Event()
     office.on_progress = lambda done: done == 2 and stopped.set()
-    office.fail(6, status=403)
+    office.fail(6, status=403, body={"error": {"code": "", "message": "No rights."}})
     office.in_hand_first(7, 8, 9)
     for slow in (7, 8, 9):
         office.after("GET", slow, until(stopped))
@@ -289,7 +297,9 @@ def test_a_stop_in_one_lane_lets_no_delete_of_another_out(office):
     assert outcomes == {CANARY: Outcome.DELETED, 6: Outcome.REFUSED, **left}
     assert [office.sent(i) for i in (7, 8, 9)] == [["GET"]] * 3
     assert [office.sent(i) for i in (10, 11)] == [[]] * 2
-    assert office.applied.stopped.startswith("contact 6: 3CX answered 403")
+    assert office.applied.stopped == f"contact 6: {office.detail(6)}"
+    assert office.detail(6) == "3CX answered 403: No rights"
+    assert office.detail(CANARY) == "3CX answered 204"
     assert {office.detail(i) for i in left} == {f"the run stopped: {office.applied.stopped}"}
     assert {office.journal[i] for i in (7, 8, 9)} == {Outcome.NOT_ATTEMPTED}
 
@@ -353,6 +363,15 @@ def test_an_interrupted_run_finishes_what_is_in_hand(office):
     assert sorted(deleted + left) == list(outcomes)
     assert {office.detail(i) for i in left} == {"the run was interrupted"}
     assert [office.sent(i) for i in left] == [[]] * len(left)
+
+
+def test_a_signal_that_one_lane_has_heard_is_heard_by_all(office):
+    heard = iter([False, False, True])
+    office.is_interrupted = lambda: next(heard, False)
+    outcomes = office.apply(*range(CANARY, 12))
+    left = dict.fromkeys(range(7, 12), Outcome.NOT_ATTEMPTED)
+    assert outcomes == {CANARY: Outcome.DELETED, 6: Outcome.DELETED, **left}
+    assert (office.applied.interrupted, office.applied.stopped) == (True, "interrupted")
 
 
 def test_a_journal_that_breaks_ends_every_lane(office):
@@ -476,6 +495,16 @@ def test_one_lane_waits_for_all_that_were_asked_to_before_it_did(office):
     assert office.slept == [9.0]
     assert set(outcomes.values()) == {Outcome.DELETED}
     assert Counter(office.wire)["DELETE", 6] == 2
+
+
+def test_those_who_wait_together_wait_once(office):
+    for busy in (6, 7, 8):
+        office.fail(busy, status=429, headers={"Retry-After": "120"}, times=2)
+    together = met_by(3), met_by(3)
+    for busy in (6, 7, 8):
+        office.before("DELETE", busy, *together)
+    assert set(office.apply(CANARY, 6, 7, 8).values()) == {Outcome.DELETED}
+    assert office.slept == [120.0, 120.0], "six times would be too long"
 
 
 def test_nobody_begins_with_another_contact_while_one_lane_waits(office):

@@ -357,10 +357,11 @@ def test_a_503_that_can_not_be_looked_into_is_unconfirmed(evening, company):
     assert evening.journal == {5: Outcome.DELETED}
 
 
-def test_a_404_after_a_504_that_did_it_is_a_delete_of_ours(evening):
+@pytest.mark.parametrize("status", [500, 504])
+def test_a_404_after_an_error_that_did_it_is_a_delete_of_ours(evening, status):
     """And after it a 404 is the first one again, that stops nothing."""
     evening.plan(5, 6)
-    evening.fail(5, status=504)
+    evening.fail(5, status=status)
     evening.fail(5, status=404, effect="after")
     evening.apply()
     assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
@@ -585,6 +586,7 @@ def test_a_server_that_asks_for_too_long_a_wait_stops_the_run(evening, company, 
     evening.apply()
     assert company.slept == []
     assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.detail(5).startswith(f"3CX answered {status}")
     assert evening.journal == {5: Outcome.REFUSED}
     assert (len(evening.deletes(5)), evening.wire(6)) == (1, [])
     assert evening.report.exit_code == Exit.PBX
@@ -779,6 +781,7 @@ def test_under_guard_etag_a_contact_without_a_tag_is_refused(evening, company):
     evening.at_read(5, lose_tags)
     evening.apply()
     assert evening.outcomes == {5: Outcome.REFUSED, 6: Outcome.NOT_ATTEMPTED}
+    assert evening.detail(5) == "3CX issued no ETag for it"
     assert evening.journal == {}
     assert evening.deletes(5) == []
     all_stays(company, 5, 6)
