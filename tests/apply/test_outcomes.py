@@ -407,6 +407,7 @@ def test_what_the_re_read_foresaw_is_no_reason_to_stop_and_gets_no_delete(evenin
         6: Outcome.ALREADY_GONE,
         7: Outcome.DELETED,
     }
+    assert evening.detail(5) == evening.detail(6) == "it was gone when it was re-read"
     assert evening.journal == {7: Outcome.DELETED}
     assert evening.wire(5) == evening.wire(6) == ["GET"]
 
@@ -419,6 +420,7 @@ def test_an_edit_before_the_re_read_is_seen_and_no_delete_leaves(evening, compan
     evening.at_read(5, lambda: company.book.edit(5, {"Title": "Is back"}))
     evening.apply()
     assert evening.outcomes == {5: Outcome.CHANGED, 6: Outcome.DELETED}
+    assert evening.detail(5) == "it was edited in 3CX after the plan"
     assert evening.journal == {6: Outcome.DELETED}
     assert (evening.wire(5), evening.report.exit_code) == (["GET"], Exit.PARTIAL)
     assert company.book.get(5)["Title"] == "Is back"
@@ -704,6 +706,7 @@ def test_a_slow_delete_that_lands_between_look_and_re_read_is_our_delete(evening
     evening.at_read(5, lambda: company.book.remove(5), nth=3)
     evening.apply()
     assert evening.outcomes == evening.journal == {5: Outcome.DELETED, 6: Outcome.DELETED}
+    assert evening.detail(5) == "its DELETE was not answered; a look showed that it is gone"
     assert len(evening.deletes(5)) == 1
 
 
@@ -751,8 +754,15 @@ def test_a_refusal_after_the_first_delete_is_partial(evening, company):
 # ------------------------------------------------------------------ before the first DELETE
 
 
-@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 500}, {"drop": True}])
-def test_a_contact_that_can_not_be_re_read_is_not_attempted(evening, company, fault):
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"status": 403}, "answered 403: this API client may not do that, or not from here"),
+        ({"status": 500}, "answered 500"),
+        ({"drop": True}, "broke the connection off before its answer was whole"),
+    ],
+)
+def test_a_contact_that_can_not_be_re_read_is_not_attempted(evening, company, fault, said):
     evening.plan(5, 6)
     evening.fail(5, method="GET", times=3, **fault)
     evening.apply()
@@ -760,6 +770,7 @@ def test_a_contact_that_can_not_be_re_read_is_not_attempted(evening, company, fa
     assert evening.journal == {}
     assert evening.report.exit_code == Exit.PBX
     assert "could not be read" in evening.report.headline
+    assert evening.detail(5) == f"it could not be read: {company.server.url} {said}"
     assert evening.deletes(5) == evening.deletes(6) == []
     all_stays(company, 5, 6)
 
