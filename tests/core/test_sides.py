@@ -285,8 +285,8 @@ def test_values_and_keys_are_counted_from_where_they_begin_on_the_other_side():
 
 
 def test_pairs_that_have_stood_before():
-    one, other = np.array([1, 0, 1, 0, 1]), np.array([0, 1, 0, 2, 2])
-    assert sides.repeated(one, other).tolist() == [False, False, True, False, False]
+    one, other = np.array([1, 0, 1, 0, 1, 3]), np.array([0, 1, 0, 2, 2, 0])
+    assert sides.repeated(one, other).tolist() == [False, False, True, False, False, False]
     assert sides.repeated(one[:0], other[:0]).tolist() == []
 
 
