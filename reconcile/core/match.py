@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Raised with every change that can move a key; a plan made under another one needs approval."""
 
 _COMMON: Final = 50
