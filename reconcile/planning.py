@@ -6,15 +6,12 @@ and `core.guards` do.
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import pyarrow as pa
-
 from reconcile import __version__, apply, crm, hold
+from reconcile.bulk import in_bulk
 from reconcile.core import guards, match, plan, policy, sides
 from reconcile.errors import ExportRejected, PbxError, Problem, ReconcileError, UsageError
 from reconcile.model import (
@@ -38,7 +35,7 @@ from reconcile.report.build import Result
 from reconcile.session import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from reconcile.config import Config
@@ -110,26 +107,7 @@ class _Blocked(ReconcileError):
         self.exit_code = min((int(f.exit_code) for f in findings), default=int(Exit.BUG))
 
 
-@contextmanager
-def _in_bulk() -> Iterator[None]:
-    """Memory for millions of texts and rows, which stay to the end: a fifth of the time of a plan.
-
-    Without the search for cycles, of which a plan has next to none: for every so many new objects
-    Python looks through all that were made before. Memory is freed all the same, when it is let go.
-    And what Arrow lets go comes back to all from the system's allocator; its own pool keeps it, so
-    that more new memory has to be had, and cleared.
-    """
-    pa.set_memory_pool(pa.system_memory_pool())
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-@_in_bulk()
+@in_bulk()
 def make(session: Session, request: Request) -> Planned:
     """Read both sides, compare, decide, and let the guards look at it."""
     started = session.now()
@@ -365,7 +343,7 @@ def resolve_intents(session: Session) -> tuple[Finding, ...]:
 # ---------------------------------------------------------------------------- remembering
 
 
-@_in_bulk()
+@in_bulk()
 def remember(session: Session, planned: Planned, *, approved: bool, keep_plan: bool = True) -> None:
     """Claims, absences, the accepted export and the plan, in one transaction."""
     result = planned.result
@@ -404,7 +382,7 @@ def _remembered(changes: plan.ClaimChanges, result: Result, *, counts: bool) -> 
     return () if result.blocked else changes.returned
 
 
-@_in_bulk()
+@in_bulk()
 def close(session: Session, result: Result, request: Request) -> Report:
     """Assemble, write, and close the run's row."""
     config = session.config

@@ -29,6 +29,7 @@ FLOORS = {
     "byhand": 3,
     "hold": 3,
     "lanes": 1,
+    "bulk": 1,
     "ownership": 3,
     "restoring": 3,
     "setup": 3,
@@ -47,7 +48,7 @@ COLUMNS = {"core/phone_columns.py", "core/text_columns.py", "core/word_columns.p
 TOLD = {"report/json_columns.py", "report/lines.py", "report/missing.py"}
 BRACKETS = {
     "pandas": {"crm"} | MATCHER,
-    "pyarrow": {"crm", "model.py"} | COLUMNS | MATCHER | TOLD,
+    "pyarrow": {"bulk.py", "crm", "model.py"} | COLUMNS | MATCHER | TOLD,
     "httpx": {"pbx", "notify", "crm/sources/web.py"},
     "httpcore": {"pbx"},
     "msgspec": {"pbx"},
