@@ -131,6 +131,9 @@ def make(session: Session, request: Request) -> Planned:
         empty = replace(empty, findings=resolve_intents(session))
     crm_side, crm_problems = _read_crm(session, request)
     pbx_side, pbx_problems = _read_pbx(session)
+    if pbx_side is not None:
+        proof = ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
+        empty = replace(empty, probe=proof)
     if stop := session.world.interrupted():
         return Planned(result=replace(empty, crm=crm_side, pbx=pbx_side, interrupted_by=stop))
     if crm_side is None or pbx_side is None:
@@ -167,7 +170,6 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
     if history:
         decisions = plan.without_deletes(decisions)
     fingerprint = plan.rules_fingerprint(crm_side.source, rules)
-    probe = session.ledger.probe(pbx_url=pbx_side.url, pbx_version=pbx_side.version)
     facts = guards.Facts(
         source=crm_side.source,
         pbx=pbx_side,
@@ -177,7 +179,7 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
         limits=config.limits(),
         rules=fingerprint,
         delete_guard=config.pbx.delete_guard,
-        probe=probe,
+        probe=empty.probe,
         immediate=request.immediate,
         history=history,
         policy=config.allowed(),
@@ -208,7 +210,6 @@ def _compared(session: Session, request: Request, read: _Read) -> Planned:
             pbx=pbx_side,
             matching=matching,
             plan=made,
-            probe=probe,
         ),
         decisions=decisions,
         claims=plan.claim_changes(

@@ -9,7 +9,8 @@ import pytest
 from company import SECRET, hired
 
 from reconcile.errors import ApprovalRefused, StateError
-from reconcile.model import Exit, Outcome, Status, Verdict
+from reconcile.model import Exit, IfMatch, Outcome, Status, Verdict
+from reconcile.report import told
 
 # ------------------------------------------------------------------ the ordinary nights
 
@@ -362,6 +363,17 @@ def test_an_export_that_can_not_be_believed_stops_everything(company, raw, code)
     assert report.findings[0].hint
     assert company.methods() == {"GET"}
     assert len(company.book.all()) == 100
+
+
+def test_what_is_proved_of_the_pbx_is_told_without_an_export_too(company):
+    company.until_due(5)
+    company.settings["mode"] = "auto"
+    proved = company.run().pbx
+    company.export(raw=b"")
+    report = company.run()
+    assert (report.status, proved.if_match) == (Status.BLOCKED, IfMatch.ENFORCED)
+    assert (report.pbx.if_match, report.pbx.probe) == (proved.if_match, proved.probe)
+    assert "Nothing is proved" not in told.probed(report.pbx)
 
 
 def test_both_sides_are_read_even_if_the_first_is_wrong(company):
