@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
@@ -115,9 +115,11 @@ def opened(folder: Path) -> Iterator[session.Session]:
         user="benchmark",
     )
     migrate.upgrade(settings.state.url, base=settings.base, now=world.clock())
-    with session.opened(settings, world, "plan") as parts:
-        pages, reader = Pages(folder, parts.connection), cast("PbxReader", parts.reader)
+    with (
+        session.opened(settings, world, "plan") as parts,
+        closing(Pages(folder, parts.connection)) as pages,
+    ):
+        reader = cast("PbxReader", parts.reader)
         reader.session.version = "20.0.9.995"
         reader._listing = Listing(cast("Session", pages))  # noqa: SLF001 - all else stays real
         yield parts
-        pages.close()

@@ -219,9 +219,10 @@ def _carriers(
 ) -> NDArray[np.int64]:
     """People per group, 1 where a few names are all spellings of one: CRMs have duplicates."""
     names = sides.arrow(people["name"]).take(pa.array(at))
-    coded = names.dictionary_encode().indices.to_numpy()
-    person = np.where(sides.mask(pc.equal(names, "")), -1 - at, coded)
-    first = ~pd.DataFrame({"group": group, "person": person}).duplicated().to_numpy()
+    coded = names.dictionary_encode()
+    nameless = sides.mask(pc.equal(names, ""))
+    person = np.where(nameless, len(coded.dictionary) + at, coded.indices.to_numpy())
+    first = ~sides.repeated(group, person)
     count = np.bincount(group[first], minlength=groups)
     few = first & (count[group] > 1) & (count[group] <= _SPELLINGS)
     spelt: dict[int, list[str]] = defaultdict(list)
